@@ -1,0 +1,65 @@
+//! The layout of the scoreboard: what a worker says without a system call.
+//!
+//! The word is Apache httpd's. The scoreboard is one memory file with a page for each slot. A worker
+//! maps the page of its own slot alone; its run threads write what they do, each in a lane of its
+//! own. The supervisor reads it with `pread` and never maps it, so that nothing a worker does to
+//! the file can hurt it.
+//!
+//! ```text
+//!  page (4096 bytes) = 64 lanes; lane (64 bytes, one cache line) =
+//!      0  started    the Seq that the run thread runs or last ran; 0 before the first
+//!      8  since      when it started it, in nanoseconds of CLOCK_MONOTONIC
+//!     16  finished   the Seq that it last finished; 0 before the first
+//! ```
+//!
+//! A run thread writes `since`, then `started`, and after the job `finished`. All three are
+//! native-endian `u64`: both sides run on one machine. Run threads take calls in the order of
+//! their [`Seq`]: what is above the highest `started` of a page has never been started.
+
+use crate::id::Seq;
+
+/// The bytes of one slot's page.
+pub const PAGE: usize = 4096;
+/// The bytes of one run thread's lane.
+pub const LANE: usize = 64;
+/// The most run threads a worker can have.
+pub const LANES: usize = PAGE / LANE;
+/// Offset of `started` in a lane.
+pub const STARTED: usize = 0;
+/// Offset of `since` in a lane.
+pub const SINCE: usize = 8;
+/// Offset of `finished` in a lane.
+pub const FINISHED: usize = 16;
+
+/// What one run thread last wrote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Lane {
+    /// What it runs or last ran.
+    pub started: Seq,
+    /// Since when, in nanoseconds of `CLOCK_MONOTONIC`.
+    pub since: u64,
+    /// What it last finished.
+    pub finished: Seq,
+}
+
+impl Lane {
+    /// The call that is running in this lane, if one is.
+    pub fn running(&self) -> Option<Seq> {
+        (self.started != self.finished).then_some(self.started)
+    }
+}
+
+/// Reads the lanes of a page that have been used. A short page gives fewer lanes.
+pub fn read(page: &[u8]) -> Vec<Lane> {
+    let word = |lane: &[u8], at: usize| {
+        lane[at..].first_chunk().map_or(0, |word| u64::from_ne_bytes(*word))
+    };
+    page.chunks_exact(LANE)
+        .map(|lane| Lane {
+            started: Seq(word(lane, STARTED)),
+            since: word(lane, SINCE),
+            finished: Seq(word(lane, FINISHED)),
+        })
+        .filter(|lane| lane.started != Seq(0))
+        .collect()
+}

@@ -1,0 +1,128 @@
+//! Messages and values to bytes and back: the only module that knows bincode.
+//!
+//! Two limits hold. A *message* is one packet of at most [`MAX_MESSAGE`] bytes. A *value* (the
+//! arguments or the output of a job) may be as large as [`MAX_VALUE`] and travels in parts when it
+//! does not fit a message. Decoding claims every byte against its limit before it allocates, so a
+//! length that lies is an error and never an allocation.
+
+use bincode::config;
+use serde::{Deserialize, Serialize};
+
+/// The largest message, in bytes. An ipc-channel carries it in one packet, and four of them fit
+/// its buffer.
+pub const MAX_MESSAGE: usize = 64 * 1024;
+
+/// The largest encoded arguments or output of one job, in bytes.
+pub const MAX_VALUE: usize = 1024 * 1024 * 1024;
+
+/// How many bytes of arguments or output go into one message, [`OVERHEAD`] per item included; the
+/// rest of [`MAX_MESSAGE`] is for what surrounds them.
+pub const MESSAGE_BUDGET: usize = 56 * 1024;
+
+/// The most that one call or reply adds to the bytes that it carries.
+pub const OVERHEAD: usize = 40;
+
+/// How many bytes of a large value one part carries.
+pub const PART: usize = 48 * 1024;
+
+/// The bytes are not the message that was expected.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DecodeError {
+    /// More bytes than a message may have.
+    #[error("message of {length} bytes, the limit is {MAX_MESSAGE}")]
+    TooLong {
+        /// How many there were.
+        length: usize,
+    },
+    /// Bytes are left over.
+    #[error("{extra} bytes trail the message")]
+    Trailing {
+        /// How many.
+        extra: usize,
+    },
+    /// Cut short, not of this type, or claiming more than the limit.
+    #[error("malformed message: {0}")]
+    Malformed(#[source] bincode::error::DecodeError),
+}
+
+/// The value cannot be written down.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EncodeError {
+    /// It is larger than a message may be.
+    #[error("message of {length} bytes, the limit is {MAX_MESSAGE}")]
+    TooLong {
+        /// How many bytes it takes.
+        length: usize,
+    },
+    /// Its `Serialize` failed.
+    #[error("cannot encode: {0}")]
+    Unencodable(#[source] bincode::error::EncodeError),
+}
+
+/// Encodes a message.
+///
+/// # Errors
+///
+/// [`EncodeError::TooLong`] if it does not fit [`MAX_MESSAGE`].
+pub fn encode<T: Serialize>(message: &T) -> Result<Vec<u8>, EncodeError> {
+    let mut bytes = Vec::new();
+    encode_value(message, &mut bytes)?;
+    if bytes.len() > MAX_MESSAGE {
+        return Err(EncodeError::TooLong { length: bytes.len() });
+    }
+    Ok(bytes)
+}
+
+/// Decodes a message, borrowing byte slices and strings from the packet.
+///
+/// # Errors
+///
+/// Any [`DecodeError`]; never a panic, and never an allocation beyond the packet's length.
+pub fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, DecodeError> {
+    if bytes.len() > MAX_MESSAGE {
+        return Err(DecodeError::TooLong { length: bytes.len() });
+    }
+    let config = config::standard().with_limit::<MAX_MESSAGE>();
+    let decoded = bincode::serde::borrow_decode_from_slice(bytes, config);
+    whole(decoded, bytes.len())
+}
+
+/// Appends a value (arguments, output) to `buffer`.
+///
+/// # Errors
+///
+/// [`EncodeError::Unencodable`] if its `Serialize` fails; `buffer` is then as it was.
+pub fn encode_value<T: Serialize + ?Sized>(
+    value: &T,
+    buffer: &mut Vec<u8>,
+) -> Result<(), EncodeError> {
+    let before = buffer.len();
+    let encoded = bincode::serde::encode_into_std_write(value, buffer, config::standard());
+    encoded.map(drop).map_err(|error| {
+        buffer.truncate(before);
+        EncodeError::Unencodable(error)
+    })
+}
+
+/// Decodes a value (arguments, output).
+///
+/// # Errors
+///
+/// Any [`DecodeError`] but `TooLong`.
+pub fn decode_value<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, DecodeError> {
+    let config = config::standard().with_limit::<MAX_VALUE>();
+    whole(bincode::serde::borrow_decode_from_slice(bytes, config), bytes.len())
+}
+
+fn whole<T>(
+    decoded: Result<(T, usize), bincode::error::DecodeError>,
+    length: usize,
+) -> Result<T, DecodeError> {
+    match decoded {
+        Ok((message, used)) if used == length => Ok(message),
+        Ok((_, used)) => Err(DecodeError::Trailing { extra: length - used }),
+        Err(error) => Err(DecodeError::Malformed(error)),
+    }
+}

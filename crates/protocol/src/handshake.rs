@@ -1,0 +1,276 @@
+//! How a supervisor and a worker program find each other and agree on the protocol.
+//!
+//! The supervisor opens a [`Rendezvous`] and starts the worker program with its name in
+//! [`VARIABLE`](crate::VARIABLE). The program [connects](connect) and sends its [`Hello`] together
+//! with the far ends of the control channels. The hello begins with [`MAGIC`] and the version in a
+//! layout that never changes, so that two versions can at least tell each other that they differ.
+
+use std::io;
+use std::path::PathBuf;
+
+use ipc_channel::ipc::{
+    self, IpcBytesReceiver, IpcBytesSender, IpcOneShotServer, IpcReceiver, IpcSender,
+};
+use ipc_channel::{IpcError, TryRecvError};
+use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
+
+use crate::VERSION;
+use crate::codec::{self, DecodeError, EncodeError};
+use crate::message::{Hello, Report, Request};
+
+/// The first eight bytes of every hello.
+pub const MAGIC: [u8; 8] = *b"brigade\0";
+
+/// The longest directory in which a socket can be made: its whole path must fit 108 bytes.
+const LONGEST_DIRECTORY: usize = 80;
+
+/// The supervisor and the worker program could not agree.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum HandshakeError {
+    /// The directory for temporary files cannot hold a socket.
+    #[error(
+        "cannot make a socket in {}: {reason}; set TMPDIR to a short, writable directory",
+        directory.display()
+    )]
+    Directory {
+        /// The directory.
+        directory: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A channel could not be made or used.
+    #[error("cannot talk to the other side: {0}")]
+    Channel(#[from] io::Error),
+    /// What came is not a hello.
+    #[error("what came is not a hello of a brigade worker program")]
+    NotAHello,
+    /// The other side speaks another version.
+    #[error(
+        "the worker program speaks protocol version {theirs}, this supervisor speaks {VERSION}; build both from one release"
+    )]
+    Version {
+        /// Its version.
+        theirs: u32,
+    },
+    /// The hello is of this version and yet does not decode.
+    #[error("the hello does not decode: {0}")]
+    Malformed(#[from] DecodeError),
+    /// The hello does not fit a message.
+    #[error("the hello cannot be sent: {0}")]
+    Unencodable(#[from] EncodeError),
+    /// [`withdraw`] was called before anybody connected.
+    #[error("nobody connected")]
+    Withdrawn,
+}
+
+/// A control message with the channel ends that travel beside it.
+#[derive(Serialize, Deserialize)]
+struct Envelope {
+    body: ByteBuf,
+    ends: Option<FarEnds>,
+}
+
+/// The worker's ends of its private channel pair.
+#[derive(Serialize, Deserialize)]
+pub struct FarEnds {
+    /// Where its jobs come from.
+    pub jobs: IpcBytesReceiver,
+    /// Where its replies go.
+    pub replies: IpcBytesSender,
+}
+
+/// The supervisor's ends of a worker's private channel pair.
+pub struct NearEnds {
+    /// Where its jobs go.
+    pub jobs: IpcBytesSender,
+    /// Where its replies come from.
+    pub replies: IpcBytesReceiver,
+    /// A second way into `replies`, for the end mark behind all that a dead worker sent.
+    pub end_mark: IpcBytesSender,
+}
+
+/// Makes the private channel pair of one worker.
+pub fn channel_pair() -> Result<(NearEnds, FarEnds), io::Error> {
+    let (jobs_in, jobs_out) = ipc::bytes_channel()?;
+    let (replies_in, replies_out) = ipc::bytes_channel()?;
+    let near = NearEnds { jobs: jobs_in, replies: replies_out, end_mark: replies_in.clone() };
+    Ok((near, FarEnds { jobs: jobs_out, replies: replies_in }))
+}
+
+#[derive(Serialize, Deserialize)]
+enum Greeting {
+    Hello { hello: ByteBuf, requests: IpcSender<Envelope>, reports: IpcReceiver<ByteBuf> },
+    Withdrawn,
+}
+
+/// A place at which one worker program is awaited.
+pub struct Rendezvous {
+    server: IpcOneShotServer<Greeting>,
+    name: String,
+}
+
+impl Rendezvous {
+    /// Opens a place in the directory for temporary files (`TMPDIR`), which must exist and have a
+    /// path of at most 80 bytes.
+    pub fn open() -> Result<Self, HandshakeError> {
+        // ipc-channel panics if the directory is missing and cuts a long path short.
+        let directory = std::env::temp_dir();
+        let reason = if directory.as_os_str().len() > LONGEST_DIRECTORY {
+            Some(format!("its path is longer than {LONGEST_DIRECTORY} bytes"))
+        } else {
+            writable(&directory).err().map(|error| error.to_string())
+        };
+        if let Some(reason) = reason {
+            return Err(HandshakeError::Directory { directory, reason });
+        }
+        let (server, name) = IpcOneShotServer::new()?;
+        Ok(Self { server, name })
+    }
+
+    /// The name under which it is reached; the value of [`VARIABLE`](crate::VARIABLE).
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Waits, without limit, until somebody connects. To bound the wait, accept in a thread and
+    /// [`withdraw`] from another.
+    pub fn accept(self) -> Result<ToServer, HandshakeError> {
+        // The channel of the greeting itself is not close-on-exec: it is dropped right here.
+        let (_, greeting) = self.server.accept().map_err(|_| HandshakeError::NotAHello)?;
+        match greeting {
+            Greeting::Withdrawn => Err(HandshakeError::Withdrawn),
+            Greeting::Hello { hello, requests, reports } => {
+                Ok(ToServer { hello: open_hello(&hello)?, requests, reports })
+            }
+        }
+    }
+}
+
+/// Makes the [`Rendezvous::accept`] of this name return [`HandshakeError::Withdrawn`], if nobody
+/// has connected yet.
+pub fn withdraw(name: &str) {
+    if let Ok(sender) = IpcSender::connect(name.to_owned()) {
+        // Refused only if somebody else was faster: then there is nothing to withdraw.
+        let _ = sender.send(Greeting::Withdrawn);
+    }
+}
+
+/// Connects a worker program to the supervisor that waits at `name`.
+pub fn connect(name: &str, hello: &Hello) -> Result<ToSupervisor, HandshakeError> {
+    let supervisor = IpcSender::connect(name.to_owned())?;
+    let (request_sender, requests) = ipc::channel()?;
+    let (reports, report_receiver) = ipc::channel()?;
+    let hello = ByteBuf::from(seal_hello(hello)?);
+    let greeting = Greeting::Hello { hello, requests: request_sender, reports: report_receiver };
+    supervisor.send(greeting).map_err(into_io)?;
+    Ok(ToSupervisor { requests, reports })
+}
+
+/// A hello as it travels: magic, version as four little-endian bytes, then the hello in bincode.
+pub fn seal_hello(hello: &Hello) -> Result<Vec<u8>, EncodeError> {
+    let mut bytes = MAGIC.to_vec();
+    bytes.extend(VERSION.to_le_bytes());
+    codec::encode_value(hello, &mut bytes)?;
+    Ok(bytes)
+}
+
+/// Reads what [`seal_hello`] wrote.
+pub fn open_hello(bytes: &[u8]) -> Result<Hello, HandshakeError> {
+    let rest = bytes.strip_prefix(&MAGIC).ok_or(HandshakeError::NotAHello)?;
+    let (version, hello) = rest.split_first_chunk::<4>().ok_or(HandshakeError::NotAHello)?;
+    let theirs = u32::from_le_bytes(*version);
+    if theirs != VERSION {
+        return Err(HandshakeError::Version { theirs });
+    }
+    Ok(codec::decode_value(hello)?)
+}
+
+/// The supervisor's end of the control channels.
+pub struct ToServer {
+    /// What the worker program said of itself.
+    pub hello: Hello,
+    requests: IpcSender<Envelope>,
+    reports: IpcReceiver<ByteBuf>,
+}
+
+impl ToServer {
+    /// Splits it into the end for sending and the end for receiving, for two threads.
+    pub fn split(self) -> (Hello, Requests, Reports) {
+        (self.hello, Requests(self.requests), Reports(self.reports))
+    }
+}
+
+/// Where requests to the fork server go.
+pub struct Requests(IpcSender<Envelope>);
+
+impl Requests {
+    /// Sends a request; `ends` belongs to a `Spawn`. Blocks if a few hundred are unread.
+    pub fn send(&self, request: &Request, ends: Option<FarEnds>) -> Result<(), io::Error> {
+        let body = ByteBuf::from(codec::encode(request).map_err(io::Error::other)?);
+        self.0.send(Envelope { body, ends }).map_err(into_io)
+    }
+}
+
+/// Where the fork server's reports come from.
+pub struct Reports(IpcReceiver<ByteBuf>);
+
+impl Reports {
+    /// Waits for the next report. An error means that the fork server is gone or talks nonsense.
+    pub fn receive(&self) -> Result<Report, io::Error> {
+        let body = self.0.recv().map_err(into_io)?;
+        codec::decode(&body).map_err(io::Error::other)
+    }
+}
+
+/// A worker program's end of the control channels.
+pub struct ToSupervisor {
+    requests: IpcReceiver<Envelope>,
+    reports: IpcSender<ByteBuf>,
+}
+
+impl ToSupervisor {
+    /// Waits at most `patience` (whole milliseconds) for the next request. `Ok(None)` if there was
+    /// none; an error means that the supervisor is gone.
+    pub fn receive(
+        &self,
+        patience: std::time::Duration,
+    ) -> Result<Option<(Request, Option<FarEnds>)>, io::Error> {
+        match self.requests.try_recv_timeout(patience) {
+            Ok(Envelope { body, ends }) => {
+                let request = codec::decode(&body).map_err(io::Error::other)?;
+                Ok(Some((request, ends)))
+            }
+            Err(TryRecvError::Empty) => Ok(None),
+            Err(TryRecvError::IpcError(IpcError::Io(error)))
+                if error.kind() == io::ErrorKind::Interrupted =>
+            {
+                Ok(None)
+            }
+            Err(TryRecvError::IpcError(error)) => Err(into_io(error)),
+        }
+    }
+
+    /// Sends a report.
+    pub fn report(&self, report: &Report) -> Result<(), io::Error> {
+        let body = codec::encode(report).map_err(io::Error::other)?;
+        self.reports.send(ByteBuf::from(body)).map_err(into_io)
+    }
+}
+
+fn into_io(error: IpcError) -> io::Error {
+    match error {
+        IpcError::Io(error) => error,
+        IpcError::Disconnected => io::ErrorKind::BrokenPipe.into(),
+        IpcError::SerializationError(error) => io::Error::other(error),
+    }
+}
+
+fn writable(directory: &std::path::Path) -> Result<(), io::Error> {
+    let metadata = std::fs::metadata(directory)?;
+    if !metadata.is_dir() {
+        return Err(io::ErrorKind::NotADirectory.into());
+    }
+    Ok(())
+}

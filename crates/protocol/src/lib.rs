@@ -1,0 +1,67 @@
+//! What crosses the process boundary between a Brigade supervisor and its workers, and only that.
+//!
+//! Any program can be a worker program, or drive one, with nothing but this crate: it holds the
+//! [ids](id), the [messages](message), their [codec], the [handshake] that opens a conversation and
+//! the layout of the [scoreboard](board). It starts no process, keeps no state and makes no decision.
+//!
+//! ```text
+//!  supervisor                                 fork server                        worker
+//!      │ ── starts it, with VARIABLE set ─────────▶ │
+//!      │ ◀──────────── Greeting: Hello ──────────── │   (handshake, one-shot)
+//!      │ ── Request: Spawn + far channel ends ────▶ │ ── fork ─────────────────────▶ │
+//!      │ ◀──────────── Report: Spawned ──────────── │                                │
+//!      │ ◀───────────────────────────────────────────────────── FromWorker: Ready ── │
+//!      │ ── ToWorker: Frame of calls ──────────────────────────────────────────────▶ │
+//!      │ ◀─────────────────────────────────────────────────── FromWorker: Replies ── │
+//!      │ ── Request: Reap ────────────────────────▶ │ ◀─ exit ────────────────────── │
+//!      │ ◀──────────── Report: Reaped ───────────── │
+//! ```
+//!
+//! # The rules of the wire
+//!
+//! * Every message is bincode (standard configuration) in one packet of at most
+//!   [`MAX_MESSAGE`](codec::MAX_MESSAGE) bytes; what is larger travels in
+//!   [parts](message::ToWorker::Part). Decoding never allocates beyond the packet, and bytes that
+//!   trail a message are an error.
+//! * The supervisor has at most two frames of calls, two parts and one control message under way to
+//!   a worker, so that sending never blocks: an ipc-channel holds four messages of 64 KiB.
+//! * A worker may only answer a [`Ticket`](id::Ticket) that it holds. Anything else is a violation,
+//!   upon which it is killed.
+//! * A reader never sends, on either side.
+//! * The first twelve bytes of a [`Hello`](message::Hello) never change from version to version.
+//!
+//! # A worker program in forty lines
+//!
+//! It serves one worker, in its own process, which is enough for a driver that asks for one.
+//!
+//! ```no_run
+#![doc = include_str!("../examples/tiny_worker.rs")]
+//! ```
+//!
+//! # A driver in forty lines
+//!
+//! `cargo run -p brigade-protocol --example tiny_driver -- target/debug/examples/tiny_worker`
+//! prints `21 twice is 42`.
+//!
+//! ```no_run
+#![doc = include_str!("../examples/tiny_driver.rs")]
+//! ```
+
+pub mod board;
+pub mod codec;
+pub mod handshake;
+pub mod id;
+pub mod message;
+
+pub use ipc_channel;
+
+/// The version of this protocol. Supervisor and worker program must agree on it.
+pub const VERSION: u32 = 1;
+
+/// The environment variable that makes a process a fork server: it holds the name at which the
+/// supervisor waits. A process that carries it must not build a pool, so nothing can multiply.
+pub const VARIABLE: &str = "BRIGADE_FORK_SERVER";
+
+/// The environment variable that every worker and its descendants carry: the [`WorkerId`](id::WorkerId) they
+/// belong to, so that a process which left its worker's group can still be told whose it was.
+pub const WORKER_VARIABLE: &str = "BRIGADE_WORKER";

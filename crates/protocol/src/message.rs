@@ -1,0 +1,352 @@
+//! Every message, both ways.
+//!
+//! [`Hello`] opens the conversation. [`Request`] and [`Report`] are the talk with the fork server,
+//! [`ToWorker`] and [`FromWorker`] the talk with one worker. Variants are only ever added at the
+//! end; any other change raises [`VERSION`](crate::VERSION).
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{JobId, Seq, SlotId, TaskId, Ticket, WorkerId};
+
+/// What a worker program says of itself before anything else.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hello {
+    /// Tells whether two processes run the same executable: only then do bincode arguments and
+    /// results mean the same to both.
+    pub build: BuildId,
+    /// The tasks it offers; a [`TaskId`] is an index into this list.
+    pub tasks: Vec<TaskInfo>,
+}
+
+impl Hello {
+    /// The task of this name, if it is offered.
+    pub fn find(&self, name: &str) -> Option<TaskId> {
+        let index = self.tasks.iter().position(|task| task.name == name)?;
+        u32::try_from(index).ok().map(TaskId)
+    }
+}
+
+/// Identifies one build of an executable. Compared for equality only.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct BuildId(pub String);
+
+impl fmt::Display for BuildId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A task as its users see it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskInfo {
+    /// What it is called, `prime-count`.
+    pub name: String,
+    /// Its parameters, in order.
+    pub parameters: Vec<ParameterInfo>,
+    /// The type of its result, as text.
+    pub returns: String,
+    /// One line about what it does.
+    pub doc: String,
+}
+
+/// One parameter of a task.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ParameterInfo {
+    /// What it is called.
+    pub name: String,
+    /// Its type, as text.
+    pub kind: String,
+}
+
+/// Supervisor to fork server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Request {
+    /// Fork a worker. The far ends of its channel pair travel beside this message; the write end of
+    /// its output pipe waits on the fork server's standard input.
+    Spawn(Spawn),
+    /// Wait for this worker, which is dead, and say how it ended.
+    Reap(WorkerId),
+}
+
+/// Which worker to fork, and how it is to behave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spawn {
+    /// Its id.
+    pub worker: WorkerId,
+    /// Its seat, and so its page of the scoreboard.
+    pub slot: SlotId,
+    /// How many jobs it may run at once, from 1 to [`LANES`](crate::board::LANES).
+    pub threads: u16,
+    /// The largest output of a job, in bytes; a larger one fails the job.
+    pub max_output: u64,
+}
+
+/// Fork server to supervisor.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Report {
+    /// The worker exists.
+    Spawned {
+        /// Which.
+        worker: WorkerId,
+        /// Its process. It stays a zombie after its death until it is reaped.
+        pid: u32,
+    },
+    /// The worker could not be forked.
+    NotSpawned {
+        /// Which.
+        worker: WorkerId,
+        /// The system's error number.
+        errno: i32,
+    },
+    /// The worker has been waited for; its pid may be reused from now on.
+    Reaped {
+        /// Which.
+        worker: WorkerId,
+        /// How it ended.
+        exit: Exit,
+    },
+}
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Exit {
+    /// It exited with this code.
+    Code(i32),
+    /// This signal killed it.
+    Signal(i32),
+    /// Somebody else reaped it, or its fork server died with it.
+    Unknown,
+}
+
+/// Supervisor to worker.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ToWorker<'a> {
+    /// Jobs to run.
+    #[serde(borrow)]
+    Frame(Frame<'a>),
+    /// The next piece of arguments too large for a frame; a frame with the call follows the last
+    /// piece. Answered with [`FromWorker::Taken`] as soon as it is read.
+    Part {
+        /// The attempt that these arguments are for.
+        ticket: Ticket,
+        /// The piece.
+        #[serde(with = "serde_bytes", borrow)]
+        bytes: &'a [u8],
+    },
+    /// Give back every call that has not been started. Answered with [`FromWorker::Returned`].
+    Recall,
+    /// No more calls will come: finish what there is, then exit.
+    Stop,
+}
+
+/// Calls that travel together; they are run in this order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Frame<'a> {
+    /// The place of the first call; the others follow on.
+    pub first: Seq,
+    /// The calls.
+    #[serde(borrow)]
+    pub calls: Vec<Call<'a>>,
+}
+
+/// One attempt at one job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Call<'a> {
+    /// The attempt.
+    pub ticket: Ticket,
+    /// What to run.
+    pub task: TaskId,
+    /// How the arguments are written, and how the output is to be.
+    pub form: Form,
+    /// The arguments.
+    #[serde(borrow)]
+    pub arguments: Value<'a>,
+}
+
+/// How arguments and output are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Form {
+    /// Both in bincode: for two processes of one build.
+    Bincode,
+    /// Both in JSON text. The arguments are an array (by position), an object (by name), or any
+    /// other value (the only argument).
+    Json,
+    /// The arguments are one bare word as a person types it: tried as JSON, then as a string. The
+    /// output is JSON text.
+    Word,
+}
+
+/// Encoded arguments or output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Value<'a> {
+    /// Here they are.
+    Inline(#[serde(with = "serde_bytes", borrow)] &'a [u8]),
+    /// They came before, in parts that add up to this many bytes.
+    Parts(u64),
+}
+
+/// Worker to supervisor.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FromWorker<'a> {
+    /// It is up and may be given work.
+    Ready,
+    /// Jobs that ended.
+    Replies(#[serde(borrow)] Vec<Reply<'a>>),
+    /// The next piece of an output too large for a message; the reply follows the last piece.
+    Part {
+        /// The attempt whose output this is.
+        ticket: Ticket,
+        /// The piece.
+        #[serde(with = "serde_bytes", borrow)]
+        bytes: &'a [u8],
+    },
+    /// The answer to [`ToWorker::Recall`]: these have not been started and never will be.
+    Returned(Vec<Ticket>),
+    /// One [`ToWorker::Part`] has been read.
+    Taken,
+    /// The supervisor's own mark behind everything that a dead worker sent. A worker never sends it.
+    End,
+}
+
+/// How one attempt ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reply<'a> {
+    /// The attempt.
+    pub ticket: Ticket,
+    /// When it began, in nanoseconds of `CLOCK_MONOTONIC`.
+    pub started: u64,
+    /// How long it ran, in nanoseconds.
+    pub elapsed: u64,
+    /// What came of it.
+    #[serde(borrow)]
+    pub result: Result<Value<'a>, TaskError>,
+}
+
+/// Why a task did not give a result, although its worker is well.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{message}")]
+pub struct TaskError {
+    /// What kind of end it was.
+    pub kind: TaskErrorKind,
+    /// The error's or the panic's message.
+    pub message: String,
+    /// Where it panicked, `file:line:column`.
+    pub location: Option<String>,
+    /// The stack at the panic.
+    pub backtrace: Option<String>,
+}
+
+/// The kinds of [`TaskError`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum TaskErrorKind {
+    /// The task returned an error.
+    Failed,
+    /// The task panicked.
+    Panicked,
+    /// The arguments are not what the task takes.
+    BadArguments,
+    /// The output does not encode, or is larger than allowed.
+    BadOutput,
+}
+
+impl TaskError {
+    /// The longest message or backtrace, in bytes, so that the error fits one message.
+    pub const LONGEST: usize = 16 * 1024;
+
+    /// An error without a place; a message that is too long is cut.
+    pub fn new(kind: TaskErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: cut(message.into()), location: None, backtrace: None }
+    }
+
+    /// A panic, with where it happened; texts that are too long are cut.
+    pub fn panicked(message: String, location: Option<String>, backtrace: Option<String>) -> Self {
+        Self {
+            kind: TaskErrorKind::Panicked,
+            message: cut(message),
+            location,
+            backtrace: backtrace.map(cut),
+        }
+    }
+}
+
+fn cut(mut text: String) -> String {
+    const MARK: &str = " … (cut)";
+    if text.len() > TaskError::LONGEST {
+        let mut end = TaskError::LONGEST - MARK.len();
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        text.truncate(end);
+        text.push_str(MARK);
+    }
+    text
+}
+
+impl Exit {
+    /// The name of the signal, `SIGSEGV`, if one killed the process and it has a name.
+    pub fn signal_name(self) -> Option<&'static str> {
+        /// By number, as on every Linux but Alpha, MIPS, PA-RISC and SPARC.
+        const NAMES: [&str; 32] = [
+            "",
+            "SIGHUP",
+            "SIGINT",
+            "SIGQUIT",
+            "SIGILL",
+            "SIGTRAP",
+            "SIGABRT",
+            "SIGBUS",
+            "SIGFPE",
+            "SIGKILL",
+            "SIGUSR1",
+            "SIGSEGV",
+            "SIGUSR2",
+            "SIGPIPE",
+            "SIGALRM",
+            "SIGTERM",
+            "SIGSTKFLT",
+            "SIGCHLD",
+            "SIGCONT",
+            "SIGSTOP",
+            "SIGTSTP",
+            "SIGTTIN",
+            "SIGTTOU",
+            "SIGURG",
+            "SIGXCPU",
+            "SIGXFSZ",
+            "SIGVTALRM",
+            "SIGPROF",
+            "SIGWINCH",
+            "SIGIO",
+            "SIGPWR",
+            "SIGSYS",
+        ];
+        match self {
+            Self::Signal(number) => {
+                let index = usize::try_from(number).ok()?;
+                NAMES.get(index).copied().filter(|name| !name.is_empty())
+            }
+            Self::Code(_) | Self::Unknown => None,
+        }
+    }
+}
+
+/// Reads as what happened to the process: `was killed by SIGSEGV`, `exited with code 7`.
+impl fmt::Display for Exit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self, self.signal_name()) {
+            (Self::Code(code), _) => write!(f, "exited with code {code}"),
+            (_, Some(name)) => write!(f, "was killed by {name}"),
+            (Self::Signal(number), None) => write!(f, "was killed by signal {number}"),
+            (Self::Unknown, None) => f.write_str("ended in an unknown way"),
+        }
+    }
+}
+
+impl From<JobId> for Ticket {
+    /// The first attempt at a job.
+    fn from(job: JobId) -> Self {
+        Self { job, attempt: 1 }
+    }
+}

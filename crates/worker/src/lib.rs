@@ -1,0 +1,3 @@
+//! Being a worker.
+pub mod builtin;
+pub mod task;

@@ -1,0 +1,2 @@
+//! The worker program with the built-in tasks, for `supervisor --worker PATH`.
+fn main() {}
