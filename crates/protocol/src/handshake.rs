@@ -6,6 +6,7 @@
 //! layout that never changes, so that two versions can at least tell each other that they differ.
 
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 use ipc_channel::ipc::{
@@ -17,7 +18,7 @@ use serde_bytes::ByteBuf;
 
 use crate::VERSION;
 use crate::codec::{self, DecodeError, EncodeError};
-use crate::message::{Hello, Report, Request};
+use crate::message::{BuildId, Hello, Report, Request};
 
 /// The first eight bytes of every hello.
 pub const MAGIC: [u8; 8] = *b"brigade\0";
@@ -166,6 +167,14 @@ pub fn connect(name: &str, hello: &Hello) -> Result<ToSupervisor, HandshakeError
     let greeting = Greeting::Hello { hello, requests: request_sender, reports: report_receiver };
     supervisor.send(greeting).map_err(into_io)?;
     Ok(ToSupervisor { requests, reports })
+}
+
+/// The build of the executable that this process runs: its device, inode, size and time of change, so
+/// that two processes have the same one only if they run the same file.
+pub fn own_build() -> Result<BuildId, io::Error> {
+    let file = std::fs::metadata("/proc/self/exe")?;
+    let (device, inode, size) = (file.dev(), file.ino(), file.size());
+    Ok(BuildId(format!("{device}:{inode}:{size}:{}.{:09}", file.mtime(), file.mtime_nsec())))
 }
 
 /// A hello as it travels: magic, version as four little-endian bytes, then the hello in bincode.

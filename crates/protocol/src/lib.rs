@@ -65,3 +65,7 @@ pub const VARIABLE: &str = "BRIGADE_FORK_SERVER";
 /// The environment variable that every worker and its descendants carry: the [`WorkerId`](id::WorkerId) they
 /// belong to, so that a process which left its worker's group can still be told whose it was.
 pub const WORKER_VARIABLE: &str = "BRIGADE_WORKER";
+
+/// The environment variable that tells the fork server the soft limit of open descriptors which its
+/// workers are to have: the supervisor raised its own before it started it.
+pub const DESCRIPTORS_VARIABLE: &str = "BRIGADE_NOFILE";

@@ -1,1 +1,40 @@
-//! stub
+//! Crash-isolated process pools: jobs run in worker processes, and one worker's death touches no
+//! other job.
+//!
+//! ```text
+//!  |================== supervisor process ===================|  |==== worker processes ====|
+//!
+//!   client ── submit ──▶ ┌───────┐ Event ┌───────────┐ Action ┌─────────┐ spawn ┌────────┐
+//!                        │ inbox │ ────▶ │ Scheduler │ ─────▶ │  Shell  │ ────▶ │ slot 0 │
+//!   watch thread ──────▶ │       │       │  (pure)   │        │ performs│ send  │ slot 1 │
+//!   reader threads ────▶ └───────┘       └───────────┘        └─────────┘ kill  │  ...   │
+//!          ▲                                   │ Settle(JobId, outcome)         └────────┘
+//!          │                                   ▼                                    │
+//!          │                        a future, or a stream                           │
+//!          └──────────────────── replies, then exit, in that order ─────────────────┘
+//! ```
+//!
+//! The [`scheduler`] decides and touches nothing; the shell performs and decides nothing.
+
+pub mod error;
+mod future;
+mod job;
+mod pool;
+pub mod scheduler;
+mod shell;
+mod sink;
+mod stream;
+
+#[cfg(feature = "cli")]
+pub mod cli;
+
+pub use brigade_protocol as protocol;
+pub use error::{Failure, JobError, StartError, WorkerInfo};
+pub use future::Future;
+pub use job::Job;
+pub use pool::{
+    Builder, Control, Lane, OutputHandler, OutputLine, ProcessPool, Running, Shutdown, Snapshot,
+};
+pub use scheduler::{Limits, Prefetch, RestartIntensity};
+pub use sink::Settlement;
+pub use stream::{Feed, Settlements};

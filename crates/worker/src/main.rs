@@ -1,2 +1,9 @@
 //! The worker program with the built-in tasks, for `supervisor --worker PATH`.
-fn main() {}
+
+use std::process::ExitCode;
+
+use brigade_worker::{builtin, serve};
+
+fn main() -> ExitCode {
+    serve(&builtin::registry())
+}

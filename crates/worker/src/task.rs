@@ -4,11 +4,17 @@
 //! know the types. The program does not know them, so it sends *JSON text* and the task's own code,
 //! which does, converts. `#[task]` writes both entries.
 
+use std::fmt;
+
+use brigade_protocol::codec;
 use brigade_protocol::id::Ticket;
-use brigade_protocol::message::{Form, ParameterInfo, TaskError, TaskInfo};
+use brigade_protocol::message::{Form, ParameterInfo, TaskError, TaskErrorKind, TaskInfo};
+use serde::Serialize;
+
+use crate::json::{self, Arguments};
 
 /// A named function that a worker program offers. `#[task]` makes one.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct Task {
     /// What it is called.
     pub name: &'static str,
@@ -19,13 +25,16 @@ pub struct Task {
     /// One line about what it does.
     pub doc: &'static str,
     /// Runs it: decodes `arguments`, calls the function, appends the encoded result to `output`.
-    pub entry: fn(
-        context: &Context,
-        form: Form,
-        arguments: &[u8],
-        output: &mut Vec<u8>,
-    ) -> Result<(), TaskError>,
+    pub entry: Entry,
 }
+
+/// The function behind a [`Task`].
+pub type Entry = fn(
+    context: &Context,
+    form: Form,
+    arguments: &[u8],
+    output: &mut Vec<u8>,
+) -> Result<(), TaskError>;
 
 /// One parameter of a [`Task`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,5 +85,127 @@ impl Task {
             returns: self.returns.into(),
             doc: self.doc.into(),
         }
+    }
+}
+
+/// What every [`Task::entry`] made by `#[task]` does: decode the arguments, call the function,
+/// append the encoded result. Nothing is appended unless all of it succeeds.
+///
+/// `A` has as many elements as the task has parameters.
+#[doc(hidden)]
+pub fn call<A: Arguments, T: Serialize, E: fmt::Display>(
+    task: &Task,
+    form: Form,
+    arguments: &[u8],
+    output: &mut Vec<u8>,
+    function: impl FnOnce(A) -> Result<T, E>,
+) -> Result<(), TaskError> {
+    let arguments = match form {
+        Form::Bincode => codec::decode_value(arguments)
+            .map_err(|error| json::bad(format!("the arguments of {}: {error}", task.name)))?,
+        Form::Json => json::read(task, arguments)?,
+        Form::Word => json::read_word(task, arguments)?,
+    };
+    // The alternate form: an error of anyhow then tells its causes as well.
+    let result = function(arguments)
+        .map_err(|error| TaskError::new(TaskErrorKind::Failed, format!("{error:#}")))?;
+    match form {
+        Form::Bincode => codec::encode_value(&result, output)
+            .map_err(|error| TaskError::new(TaskErrorKind::BadOutput, error.to_string())),
+        Form::Json | Form::Word => json::write(&result, output),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use brigade_protocol::id::JobId;
+
+    use super::*;
+
+    mod tasks {
+        use std::collections::BTreeMap;
+
+        use brigade_macros::task;
+
+        use super::Context;
+
+        /// Tells which job this is, and adds.
+        ///
+        /// No more than that.
+        #[task(crate = crate)]
+        pub(super) fn tell_job(context: &Context, plus: u64) -> Result<u64, String> {
+            let refuse = || format!("{plus} is too much");
+            context.job().checked_add(plus).ok_or_else(refuse)
+        }
+
+        #[task(crate = crate, name = "one-pair")]
+        pub(super) fn pair(a: u8, r#type: Vec<u8>) -> BTreeMap<(u8, u8), usize> {
+            BTreeMap::from([((a, a), r#type.len())])
+        }
+
+        #[task(crate = crate)]
+        pub(super) fn nothing() {}
+    }
+
+    const TELL_JOB: &Task = &tasks::tell_job::TASK;
+    const PAIR: &Task = &tasks::pair::TASK;
+
+    fn run(task: &Task, form: Form, arguments: &[u8]) -> Result<Vec<u8>, TaskError> {
+        let mut output = vec![9];
+        let context = Context::new(Ticket::from(JobId(7)));
+        let done = (task.entry)(&context, form, arguments, &mut output);
+        assert_eq!(output.remove(0), 9, "what was there stays");
+        assert!(done.is_ok() || output.is_empty(), "no output beside an error");
+        done.map(|()| output)
+    }
+
+    fn encoded<T: Serialize>(value: T) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        codec::encode_value(&value, &mut bytes).unwrap();
+        bytes
+    }
+
+    #[test]
+    fn a_task_describes_itself() {
+        let info = TELL_JOB.info();
+        assert_eq!(info.name, "tell-job");
+        assert_eq!(info.doc, "Tells which job this is, and adds.");
+        assert_eq!(info.returns, "u64");
+        assert_eq!(info.parameters, [ParameterInfo { name: "plus".into(), kind: "u64".into() }]);
+        assert_eq!(PAIR.name, "one-pair");
+        assert_eq!(PAIR.parameters[1], Parameter { name: "type", kind: "Vec<u8>" });
+        assert_eq!(PAIR.returns, "BTreeMap<(u8, u8), usize>");
+        assert_eq!(tasks::nothing::TASK.returns, "()");
+    }
+
+    #[test]
+    fn bincode_in_gives_bincode_out() {
+        assert_eq!(run(TELL_JOB, Form::Bincode, &encoded((3_u64,))).unwrap(), encoded(10_u64));
+        let both = run(PAIR, Form::Bincode, &encoded((3_u8, vec![1_u8, 2]))).unwrap();
+        assert_eq!(both, encoded(std::collections::BTreeMap::from([((3_u8, 3_u8), 2_usize)])));
+        assert_eq!(run(&tasks::nothing::TASK, Form::Bincode, &[]).unwrap(), encoded(()));
+    }
+
+    #[test]
+    fn bincode_that_is_not_the_arguments_is_refused() {
+        for bytes in [&[][..], &[253, 0], &[1, 1]] {
+            let error = run(TELL_JOB, Form::Bincode, bytes).unwrap_err();
+            assert_eq!(error.kind, TaskErrorKind::BadArguments, "{error}");
+            assert!(error.message.starts_with("the arguments of tell-job: "), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_error_of_the_function_is_its_text() {
+        let error = run(TELL_JOB, Form::Json, u64::MAX.to_string().as_bytes()).unwrap_err();
+        assert_eq!(error.kind, TaskErrorKind::Failed);
+        assert_eq!(error.message, "18446744073709551615 is too much");
+    }
+
+    #[test]
+    fn a_result_that_cannot_be_written_is_bad_output() {
+        // JSON has no maps with pairs as keys.
+        let error = run(PAIR, Form::Json, b"[1, []]").unwrap_err();
+        assert_eq!(error.kind, TaskErrorKind::BadOutput);
     }
 }

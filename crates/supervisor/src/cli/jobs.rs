@@ -1,0 +1,137 @@
+//! Where a run's jobs come from.
+
+use brigade_protocol::message::TaskInfo;
+
+use super::args::{Args, Output};
+use super::escape;
+use super::input::LineReader;
+
+/// The task whose jobs are made here, and whose outputs are summed.
+pub(super) const PRIME_COUNT: &str = "prime-count";
+
+const LIMIT: u64 = 1_000_000_000;
+const SEGMENT: u64 = 10_000_000;
+
+/// A run's jobs, none of them made before it is wanted.
+pub(super) enum Source {
+    /// A single job without arguments.
+    Once,
+    /// A job for each word of the command line.
+    Words(Vec<String>),
+    /// The numbers below a limit, so many at a time.
+    Segments(Segments),
+    /// A job for each line of the input.
+    Lines(LineReader),
+}
+
+impl Source {
+    /// What the command line asks for. `input` is the opened `--jobs`.
+    ///
+    /// # Errors
+    ///
+    /// A message if there is nothing to run.
+    pub(super) fn plan(
+        args: &Args,
+        task: &TaskInfo,
+        input: Option<LineReader>,
+    ) -> Result<Self, String> {
+        if let Some(input) = input {
+            return Ok(Self::Lines(input));
+        }
+        if !args.jobs.is_empty() {
+            return Ok(Self::Words(args.jobs.clone()));
+        }
+        if task.name == PRIME_COUNT {
+            let limit = args.limit.unwrap_or(LIMIT);
+            return Ok(Self::Segments(Segments::new(limit, args.segment.unwrap_or(SEGMENT))));
+        }
+        if task.parameters.is_empty() {
+            return Ok(Self::Once);
+        }
+        let names: Vec<_> = task.parameters.iter().map(|parameter| &*parameter.name).collect();
+        let (name, names) = (escape::line(&task.name), escape::line(&names.join(", ")));
+        let names = format!("{} ({names})", count_of(task.parameters.len()));
+        Err(format!(
+            "there are no jobs: {name} takes {names}; give each job as an argument \
+             (supervisor --task {name} ARG…) or as a line of JSON (--jobs FILE, --jobs - for \
+             standard input)"
+        ))
+    }
+
+    /// How many jobs there are, if that is known before they have all been read.
+    pub(super) fn total(&self) -> Option<u64> {
+        match self {
+            Self::Once => Some(1),
+            Self::Words(words) => u64::try_from(words.len()).ok(),
+            Self::Segments(segments) => Some(segments.left()),
+            Self::Lines(_) => None,
+        }
+    }
+
+    /// The jobs are bare words, not JSON.
+    pub(super) fn is_bare(&self) -> bool {
+        matches!(self, Self::Words(_))
+    }
+}
+
+fn count_of(arguments: usize) -> String {
+    if arguments == 1 { "1 argument".to_owned() } else { format!("{arguments} arguments") }
+}
+
+/// Whether the outputs are added up instead of printed.
+pub(super) fn is_summed(args: &Args) -> bool {
+    args.task.as_deref() == Some(PRIME_COUNT) && args.output == Output::Plain
+}
+
+/// `[0, s)`, `[s, 2s)`, … up to a limit, as JSON arguments.
+pub(super) struct Segments {
+    from: u64,
+    limit: u64,
+    segment: u64,
+}
+
+impl Segments {
+    fn new(limit: u64, segment: u64) -> Self {
+        Self { from: 0, limit, segment }
+    }
+
+    fn left(&self) -> u64 {
+        self.limit.saturating_sub(self.from).div_ceil(self.segment)
+    }
+}
+
+impl Iterator for Segments {
+    type Item = String;
+
+    fn next(&mut self) -> Option<String> {
+        let from = self.from;
+        if from >= self.limit {
+            return None;
+        }
+        self.from = from.saturating_add(self.segment).min(self.limit);
+        Some(format!("[{from},{}]", self.from))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn segments_cover_the_numbers_once() {
+        let segments = |limit, segment| Segments::new(limit, segment).collect::<Vec<_>>();
+        assert_eq!(segments(25, 10), ["[0,10]", "[10,20]", "[20,25]"]);
+        assert_eq!(segments(20, 10), ["[0,10]", "[10,20]"]);
+        assert_eq!(segments(1, 10), ["[0,1]"]);
+        assert_eq!(segments(0, 10), [""; 0]);
+        assert_eq!(segments(1 << 63, 1 << 63).len(), 1);
+    }
+
+    #[test]
+    fn the_total_is_known_beforehand() {
+        for (limit, segment, total) in [(25, 10, 3), (20, 10, 2), (0, 1, 0), (1 << 63, 1, 1 << 63)]
+        {
+            assert_eq!(Segments::new(limit, segment).left(), total);
+        }
+    }
+}

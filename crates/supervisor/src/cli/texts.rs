@@ -1,0 +1,37 @@
+//! The arguments of the jobs under way, as they were given: for records, messages and lanes.
+//!
+//! A text is kept from the job's submission until its end is dealt with, so the window of the stream
+//! bounds this table too.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rustc_hash::FxHashMap;
+
+use super::escape;
+
+/// The arguments of the jobs under way, by job number.
+#[derive(Debug, Default)]
+pub(super) struct Texts {
+    held: Mutex<FxHashMap<u64, Box<str>>>,
+}
+
+impl Texts {
+    /// Keeps the arguments of a job.
+    pub(super) fn keep(&self, job: u64, text: &str) {
+        self.lock().insert(job, text.into());
+    }
+
+    /// Gives back the arguments of a job that has ended.
+    pub(super) fn take(&self, job: u64) -> Box<str> {
+        self.lock().remove(&job).unwrap_or_default()
+    }
+
+    /// The arguments of a job under way, short enough for a lane.
+    pub(super) fn short(&self, job: u64, longest: usize) -> Option<String> {
+        self.lock().get(&job).map(|text| escape::short(text, longest))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, FxHashMap<u64, Box<str>>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

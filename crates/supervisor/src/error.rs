@@ -1,0 +1,298 @@
+//! What can go wrong, told so that a person knows what to do.
+//!
+//! Two blames, never mixed: [`JobError`] says why one job gave no result, [`StartError`] that there
+//! is no pool.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use brigade_protocol::handshake::HandshakeError;
+use brigade_protocol::id::{JobId, SlotId, WorkerId};
+use brigade_protocol::message::Exit;
+
+pub use crate::scheduler::Failure;
+
+/// Why a job gave no result, with everything that is known about its end.
+#[derive(Clone, PartialEq, Eq)]
+pub struct JobError(pub(crate) Box<Certificate>);
+
+/// The facts of a [`JobError`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Certificate {
+    pub(crate) job: JobId,
+    pub(crate) task: String,
+    pub(crate) label: Option<Box<str>>,
+    pub(crate) failure: Failure,
+    pub(crate) attempts: u32,
+    pub(crate) allowed: u32,
+    pub(crate) worker: Option<WorkerInfo>,
+    /// The supervisor killed it.
+    pub(crate) killed: bool,
+    pub(crate) elapsed: Option<Duration>,
+    pub(crate) last_words: Vec<String>,
+}
+
+/// Which worker it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WorkerInfo {
+    /// Its id, never reused.
+    pub id: WorkerId,
+    /// Its seat.
+    pub slot: SlotId,
+    /// Its process.
+    pub pid: u32,
+}
+
+impl JobError {
+    /// The job.
+    pub fn job(&self) -> JobId {
+        self.0.job
+    }
+
+    /// The name of its task.
+    pub fn task(&self) -> &str {
+        &self.0.task
+    }
+
+    /// The label it was given.
+    pub fn label(&self) -> Option<&str> {
+        self.0.label.as_deref()
+    }
+
+    /// Why there is no result.
+    pub fn failure(&self) -> &Failure {
+        &self.0.failure
+    }
+
+    /// How many attempts were begun.
+    pub fn attempts(&self) -> u32 {
+        self.0.attempts
+    }
+
+    /// The worker of the last attempt.
+    pub fn worker(&self) -> Option<WorkerInfo> {
+        self.0.worker
+    }
+
+    /// How long the last attempt ran.
+    pub fn elapsed(&self) -> Option<Duration> {
+        self.0.elapsed
+    }
+
+    /// The last lines that the worker printed, if it died; oldest first.
+    pub fn last_words(&self) -> &[String] {
+        &self.0.last_words
+    }
+
+    /// How the worker ended, if its death is the cause.
+    pub fn exit(&self) -> Option<Exit> {
+        match &self.0.failure {
+            Failure::Crashed(exit) => Some(*exit),
+            Failure::Quarantined(exits) => exits.last().copied(),
+            _ => None,
+        }
+    }
+
+    /// The task returned an error.
+    pub fn is_failed(&self) -> bool {
+        matches!(self.0.failure, Failure::Failed(_))
+    }
+
+    /// The task panicked.
+    pub fn is_panicked(&self) -> bool {
+        matches!(self.0.failure, Failure::Panicked(_))
+    }
+
+    /// Its worker died while running it, in its last attempt or in every one.
+    pub fn is_crashed(&self) -> bool {
+        matches!(self.0.failure, Failure::Crashed(_) | Failure::Quarantined(_))
+    }
+
+    /// It took down a worker in each of its attempts.
+    pub fn is_quarantined(&self) -> bool {
+        matches!(self.0.failure, Failure::Quarantined(_))
+    }
+
+    /// It ran for too long.
+    pub fn is_timed_out(&self) -> bool {
+        matches!(self.0.failure, Failure::TimedOut(_))
+    }
+
+    /// It was cancelled.
+    pub fn is_cancelled(&self) -> bool {
+        matches!(self.0.failure, Failure::Cancelled)
+    }
+
+    /// Its arguments or its output could not be encoded or decoded.
+    pub fn is_undecodable(&self) -> bool {
+        matches!(self.0.failure, Failure::Undecodable(_))
+    }
+
+    /// The pool did not take it: there is no such task, or the pool was shut down.
+    pub fn is_refused(&self) -> bool {
+        matches!(self.0.failure, Failure::Refused(_))
+    }
+
+    /// The pool gave up before it could run.
+    pub fn is_pool_gave_up(&self) -> bool {
+        matches!(self.0.failure, Failure::PoolGaveUp(_))
+    }
+
+    /// What happened, in one clause, without the job and without the worker's last words.
+    pub fn cause(&self) -> String {
+        let worker = match self.0.worker {
+            Some(WorkerInfo { id, slot, pid }) => format!("worker {id} (slot {slot}, pid {pid})"),
+            None => "its worker".to_owned(),
+        };
+        match &self.0.failure {
+            Failure::Panicked(error) => match &error.location {
+                Some(location) => format!("panicked at {location}: {}", error.message),
+                None => format!("panicked: {}", error.message),
+            },
+            Failure::Failed(error) | Failure::Undecodable(error) => error.message.clone(),
+            Failure::Crashed(_) if self.0.killed => {
+                format!("{worker} broke the protocol, so the supervisor killed it")
+            }
+            Failure::Crashed(exit) => format!("{worker} {exit}{}", hint(*exit)),
+            Failure::TimedOut(limit) => {
+                format!("still running after {limit:?}, so {worker} was killed")
+            }
+            Failure::Cancelled => "cancelled".to_owned(),
+            Failure::Quarantined(exits) => {
+                let last = exits.last().map_or(Exit::Unknown, |exit| *exit);
+                let count = exits.len();
+                format!(
+                    "quarantined: it took down {count} workers, the last of them {worker}, which {last}{}",
+                    hint(last)
+                )
+            }
+            Failure::PoolGaveUp(reason) => format!("the pool gave up: {reason}"),
+            Failure::Refused(reason) => reason.clone(),
+        }
+    }
+}
+
+/// SIGKILL that the supervisor did not send has one usual sender.
+fn hint(exit: Exit) -> &'static str {
+    match exit.signal_name() {
+        Some("SIGKILL") => " (not by the supervisor; possibly out of memory)",
+        _ => "",
+    }
+}
+
+/// `job 42 (prime-count), attempt 3 of 3: worker 7 (slot 2, pid 4711) was killed by SIGSEGV`, and
+/// below it the worker's last words.
+impl fmt::Display for JobError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Certificate { job, task, label, attempts, allowed, last_words, .. } = &*self.0;
+        write!(f, "job {job} ({task}")?;
+        if let Some(label) = label {
+            write!(f, ", {label}")?;
+        }
+        f.write_str(")")?;
+        if *attempts > 0 {
+            write!(f, ", attempt {attempts} of {allowed}")?;
+        }
+        write!(f, ": {}", self.cause())?;
+        if !last_words.is_empty() {
+            f.write_str("; its last words:")?;
+        }
+        for line in last_words {
+            write!(f, "\n  | {line}")?;
+        }
+        Ok(())
+    }
+}
+
+/// As `Display`, because `?` in `main` prints this.
+impl fmt::Debug for JobError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl std::error::Error for JobError {}
+
+/// The pool could not be started.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// This process is itself a worker program that was started by a pool.
+    #[error(
+        "this process was started as a worker program but went on to build a pool; \
+         call brigade_worker::init first thing in main"
+    )]
+    IsWorker,
+    /// A number is out of its range.
+    #[error("{what} is {value}, but must be {range}")]
+    OutOfRange {
+        /// What the number is.
+        what: &'static str,
+        /// The number.
+        value: usize,
+        /// Where it must lie.
+        range: &'static str,
+    },
+    /// The worker program cannot be executed.
+    #[error("cannot start worker program {}: {source}", program.display())]
+    NotExecutable {
+        /// The program.
+        program: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// The worker program ended before it said hello.
+    #[error("worker program {} {exit} before it said hello{}", program.display(), quote(last_words))]
+    Died {
+        /// The program.
+        program: PathBuf,
+        /// How it ended.
+        exit: Exit,
+        /// The last lines it printed.
+        last_words: Vec<String>,
+    },
+    /// The worker program did not say hello in time.
+    #[error(
+        "worker program {} did not say hello within {patience:?}; is it a brigade worker program?{}",
+        program.display(), quote(last_words)
+    )]
+    NoHello {
+        /// The program.
+        program: PathBuf,
+        /// How long it was awaited.
+        patience: Duration,
+        /// The last lines it printed.
+        last_words: Vec<String>,
+    },
+    /// Supervisor and worker program do not understand each other.
+    #[error("worker program {}: {source}", program.display())]
+    Handshake {
+        /// The program.
+        program: PathBuf,
+        /// What they disagree about.
+        source: HandshakeError,
+    },
+    /// After a restart the worker program offered other tasks than before.
+    #[error("worker program {} was replaced by another build while the pool was running", program.display())]
+    Replaced {
+        /// The program.
+        program: PathBuf,
+    },
+    /// The system refused something that every pool needs.
+    #[error("cannot {what}: {source}")]
+    System {
+        /// What was to be done.
+        what: &'static str,
+        /// The system's reason.
+        source: io::Error,
+    },
+}
+
+fn quote(last_words: &[String]) -> String {
+    if last_words.is_empty() {
+        return String::new();
+    }
+    format!("; its last words:\n  | {}", last_words.join("\n  | "))
+}

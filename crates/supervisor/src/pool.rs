@@ -1,0 +1,404 @@
+//! The process pool: workers as processes, jobs as values.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use brigade_protocol::board::LANES;
+use brigade_protocol::id::{JobId, SlotId, TaskId};
+use brigade_protocol::message::{BuildId, Form, Hello, TaskInfo};
+use crossbeam_channel::Sender;
+
+use crate::error::{Failure, StartError, WorkerInfo};
+use crate::future::Future;
+use crate::job::Job;
+use crate::scheduler::{Limits, Prefetch, RestartIntensity};
+use crate::shell::{self, Message, Submission};
+use crate::sink::{self, Cell, Sink};
+use crate::stream::{self, Feed, Settlements};
+
+/// A pool of worker processes. Dropping it drains it: everything submitted is finished first.
+pub struct ProcessPool {
+    shared: Arc<Shared>,
+    shell: Option<JoinHandle<()>>,
+}
+
+/// What every handle of a pool shares.
+pub(crate) struct Shared {
+    pub(crate) inbox: Sender<Message>,
+    pub(crate) appetite: Arc<AtomicUsize>,
+    hello: Hello,
+    /// The caller's own build if bincode arguments can be trusted to mean the same to the worker.
+    own_build: BuildId,
+    limits: Limits,
+    next_job: AtomicU64,
+}
+
+impl Shared {
+    /// Makes a job ready for the loop, or settles it at once if it cannot be.
+    pub(crate) fn submission<T>(
+        &self,
+        job: Job<T>,
+        sink: impl FnOnce(JobId) -> Sink,
+    ) -> Option<Submission> {
+        let id = JobId(self.next_job.fetch_add(1, Ordering::Relaxed));
+        let sink = sink(id);
+        let Job { task, form, arguments, options, .. } = job;
+        let limits = options.limits(self.limits);
+        let checked = self.check(&task, form).and_then(|task| Ok((task, arguments?)));
+        match checked {
+            Ok((task, arguments)) => {
+                Some(Submission { task, form, arguments, limits, label: options.label, sink })
+            }
+            Err(failure) => {
+                sink.settle(sink::refused(id, task.into_owned(), options.label, failure));
+                None
+            }
+        }
+    }
+
+    fn check(&self, task: &str, form: Form) -> Result<TaskId, Failure> {
+        let Some(id) = self.hello.find(task) else {
+            let offered: Vec<&str> = self.hello.tasks.iter().map(|task| &*task.name).collect();
+            let offered = offered.join(", ");
+            let reason = format!("no such task: {task}; the worker program offers {offered}");
+            return Err(Failure::Refused(reason));
+        };
+        if form == Form::Bincode && self.hello.build != self.own_build {
+            let reason = format!(
+                "the worker program is of another build ({}) than this program ({}), so typed \
+                 arguments would be misread; pass them as JSON",
+                self.hello.build, self.own_build
+            );
+            return Err(Failure::Refused(reason));
+        }
+        Ok(id)
+    }
+}
+
+impl ProcessPool {
+    /// A pool to be configured.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// The tasks that the worker program offers.
+    pub fn tasks(&self) -> &[TaskInfo] {
+        &self.shared.hello.tasks
+    }
+
+    /// Submits a job. What prevents it from running is told by the future.
+    pub fn submit<T>(&self, job: Job<T>) -> Future<T> {
+        let cell = Arc::new(Cell::default());
+        let (task, decode) = (job.task.clone(), job.decode);
+        let mut id = JobId(0);
+        let submission = self.shared.submission(job, |job| {
+            id = job;
+            Sink::cell(job, Arc::clone(&cell))
+        });
+        if let Some(submission) = submission {
+            // A pool that is gone drops the submission, and its sink tells so.
+            let _ = self.shared.inbox.send(Message::Submit(vec![submission]));
+        }
+        Future { job: id, task, cell, decode, pool: self.shared.inbox.clone() }
+    }
+
+    /// Opens the bulk road: jobs go into the [`Feed`], settlements come out of [`Settlements`] in
+    /// order of completion.
+    pub fn stream(&self) -> (Feed, Settlements) {
+        stream::stream(Arc::clone(&self.shared))
+    }
+
+    /// A handle for looking at the pool and for stopping it from elsewhere.
+    pub fn control(&self) -> Control {
+        Control { inbox: self.shared.inbox.clone() }
+    }
+
+    /// Takes no more jobs and returns when every worker is gone.
+    pub fn shutdown(mut self, how: Shutdown) {
+        self.control().shutdown(how);
+        self.join();
+    }
+
+    /// Kills everything now. Jobs that are not settled end as cancelled.
+    pub fn abort(self) {
+        self.shutdown(Shutdown::Abort);
+    }
+
+    fn join(&mut self) {
+        if let Some(shell) = self.shell.take()
+            && let Err(panic) = shell.join()
+        {
+            std::panic::resume_unwind(panic);
+        }
+    }
+}
+
+impl Drop for ProcessPool {
+    fn drop(&mut self) {
+        if self.shell.is_some() {
+            self.control().shutdown(Shutdown::Drain);
+            if !std::thread::panicking() {
+                self.join();
+            }
+        }
+    }
+}
+
+impl fmt::Debug for ProcessPool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProcessPool").finish_non_exhaustive()
+    }
+}
+
+/// How a pool ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shutdown {
+    /// Finish everything that was submitted.
+    Drain,
+    /// Cancel what has not been started, give what runs this long to finish, then kill it.
+    Stop {
+        /// The time between asking and killing.
+        grace: Duration,
+    },
+    /// Kill everything now.
+    Abort,
+}
+
+/// A handle of a pool for other threads: to look and to stop. It does not keep the pool alive, and
+/// does nothing once that is gone.
+#[derive(Clone, Debug)]
+pub struct Control {
+    inbox: Sender<Message>,
+}
+
+impl Control {
+    /// Begins to end the pool. A later call may only be graver than an earlier one.
+    pub fn shutdown(&self, how: Shutdown) {
+        let _ = self.inbox.send(Message::Shutdown(how));
+    }
+
+    /// Stops (SIGSTOP) all workers and all clocks of the pool.
+    pub fn pause(&self) {
+        let (done, wait) = crossbeam_channel::bounded(1);
+        if self.inbox.send(Message::Pause(done)).is_ok() {
+            // An error means that the pool is gone, which is as quiet as paused.
+            let _ = wait.recv();
+        }
+    }
+
+    /// Undoes [`Control::pause`].
+    pub fn resume(&self) {
+        let _ = self.inbox.send(Message::Resume);
+    }
+
+    /// What the pool is doing now; `None` once it is gone.
+    pub fn snapshot(&self) -> Option<Snapshot> {
+        let (to, from) = crossbeam_channel::bounded(1);
+        self.inbox.send(Message::Snapshot(to)).ok()?;
+        from.recv().ok()
+    }
+}
+
+/// What a pool is doing at one moment.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    /// Jobs submitted and not yet given to a worker.
+    pub queued: usize,
+    /// Jobs settled so far.
+    pub settled: u64,
+    /// Every slot, in order.
+    pub lanes: Vec<Lane>,
+}
+
+/// One slot of a [`Snapshot`].
+#[derive(Clone, Debug)]
+pub struct Lane {
+    /// The slot.
+    pub slot: SlotId,
+    /// The worker in it, if it has a process.
+    pub worker: Option<WorkerInfo>,
+    /// The jobs it runs now.
+    pub running: Vec<Running>,
+}
+
+/// A job that is running.
+#[derive(Clone, Debug)]
+pub struct Running {
+    /// The job.
+    pub job: JobId,
+    /// The submitter's number, if it came by a stream.
+    pub tag: Option<u64>,
+    /// For how long.
+    pub elapsed: Duration,
+}
+
+/// A line that a worker, or the fork server (then `worker` is `None`), printed.
+#[derive(Clone, Debug)]
+pub struct OutputLine<'a> {
+    /// Who printed it.
+    pub worker: Option<WorkerInfo>,
+    /// The line, without its end. Not necessarily UTF-8; a line longer than 8 KiB comes in pieces.
+    pub text: &'a [u8],
+}
+
+/// What becomes of the lines that workers print. Called in the watch thread: it must not block.
+pub type OutputHandler = Box<dyn FnMut(OutputLine<'_>) + Send>;
+
+/// Configures a [`ProcessPool`].
+#[must_use]
+pub struct Builder {
+    pub(crate) workers: usize,
+    pub(crate) threads: u16,
+    pub(crate) program: Option<PathBuf>,
+    pub(crate) limits: Limits,
+    pub(crate) prefetch: Prefetch,
+    pub(crate) start_timeout: Duration,
+    pub(crate) restarts: RestartIntensity,
+    pub(crate) max_output: u64,
+    pub(crate) adopt_orphans: bool,
+    pub(crate) output: Option<OutputHandler>,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            workers: std::thread::available_parallelism().map_or(1, usize::from),
+            threads: 1,
+            program: None,
+            limits: Limits::default(),
+            prefetch: Prefetch::Auto,
+            start_timeout: Duration::from_secs(4),
+            restarts: RestartIntensity::default(),
+            max_output: 64 * 1024 * 1024,
+            adopt_orphans: false,
+            output: None,
+        }
+    }
+}
+
+impl Builder {
+    /// The most workers a pool can have.
+    pub const MOST_WORKERS: usize = 10_000;
+
+    /// How many workers, from 1 to 10,000. Default: the CPUs that this process may use.
+    pub fn workers(mut self, workers: usize) -> Self {
+        self.workers = workers;
+        self
+    }
+
+    /// How many jobs each worker runs at once, from 1 to 64. Default 1.
+    pub fn threads_per_worker(mut self, threads: u16) -> Self {
+        self.threads = threads;
+        self
+    }
+
+    /// The worker program. Default: the executable of this process, whose `main` must then begin
+    /// with `brigade_worker::init`.
+    pub fn program(mut self, program: impl Into<PathBuf>) -> Self {
+        self.program = Some(program.into());
+        self
+    }
+
+    /// How long an attempt may run, from its start. Default: without limit.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.limits.timeout = Some(timeout);
+        self
+    }
+
+    /// How often a job is tried again after an error, a panic or a time-out. Default 0.
+    pub fn retries(mut self, retries: u32) -> Self {
+        self.limits.retries = retries;
+        self
+    }
+
+    /// How often a job is tried again after its worker died. Default 2; 0 is at-most-once.
+    pub fn crash_retries(mut self, crash_retries: u32) -> Self {
+        self.limits.crash_retries = crash_retries;
+        self
+    }
+
+    /// How many jobs may wait with a worker while it runs another. Default: as many as measured
+    /// durations recommend.
+    pub fn prefetch(mut self, prefetch: Prefetch) -> Self {
+        self.prefetch = prefetch;
+        self
+    }
+
+    /// How long the worker program, and then each worker, may take to start. Default 4 s.
+    pub fn start_timeout(mut self, patience: Duration) -> Self {
+        self.start_timeout = patience;
+        self
+    }
+
+    /// How many workers may die for no job's fault before the pool gives up. Default: 10 within 10 s.
+    pub fn restart_intensity(mut self, restarts: RestartIntensity) -> Self {
+        self.restarts = restarts;
+        self
+    }
+
+    /// The largest output of a job, in bytes. Default 64 MiB.
+    pub fn max_output(mut self, bytes: u64) -> Self {
+        self.max_output = bytes;
+        self
+    }
+
+    /// Makes this process a child subreaper (`PR_SET_CHILD_SUBREAPER`), so that what a killed fork
+    /// server leaves behind can be found and killed. For programs that have no other children: those
+    /// would be killed too. Default: off.
+    pub fn adopt_orphans(mut self, adopt: bool) -> Self {
+        self.adopt_orphans = adopt;
+        self
+    }
+
+    /// What becomes of the lines that workers print. Default: they go to standard error with the
+    /// worker's id before them.
+    pub fn on_output(mut self, handler: impl FnMut(OutputLine<'_>) + Send + 'static) -> Self {
+        self.output = Some(Box::new(handler));
+        self
+    }
+
+    /// Starts the worker program and the workers.
+    ///
+    /// # Errors
+    ///
+    /// Any [`StartError`], within the start timeout.
+    pub fn build(self) -> Result<ProcessPool, StartError> {
+        check_range(
+            "the number of workers",
+            self.workers,
+            1,
+            Self::MOST_WORKERS,
+            "from 1 to 10000",
+        )?;
+        let threads = usize::from(self.threads);
+        check_range("the number of threads per worker", threads, 1, LANES, "from 1 to 64")?;
+        let limits = self.limits;
+        let started = shell::start(self)?;
+        let shared = Shared {
+            inbox: started.inbox,
+            appetite: started.appetite,
+            hello: started.hello,
+            own_build: started.own_build,
+            limits,
+            next_job: AtomicU64::new(1),
+        };
+        Ok(ProcessPool { shared: Arc::new(shared), shell: Some(started.thread) })
+    }
+}
+
+fn check_range(
+    what: &'static str,
+    value: usize,
+    least: usize,
+    most: usize,
+    range: &'static str,
+) -> Result<(), StartError> {
+    if (least..=most).contains(&value) {
+        return Ok(());
+    }
+    Err(StartError::OutOfRange { what, value, range })
+}

@@ -1,0 +1,187 @@
+//! Everything that happens because time passes.
+
+use std::time::Duration;
+
+use brigade_protocol::id::WorkerId;
+
+use super::worker::{Progress, Recall, State, Why, Worker};
+use super::{Action, Lane, Phase, Scheduler, Server, Slot, Time};
+
+/// A job that was sent to an idle worker and not started after this long counts as started: a
+/// stopped worker starts nothing.
+const START_SLACK: Duration = Duration::from_millis(100);
+/// How long a worker may keep silent with work while another is idle, before it is asked to give
+/// back what it has not started.
+const STUCK: Duration = Duration::from_millis(2);
+/// How long a worker may take to answer a recall, or to report what it finished.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a worker that was told to go may take.
+const LEAVING: Duration = Duration::from_secs(2);
+
+impl Scheduler {
+    /// When [`Event::TimePassed`](super::Event::TimePassed) should next be sent, if nothing happens
+    /// first.
+    pub fn next_deadline(&self) -> Option<Time> {
+        let stop = match self.phase {
+            Phase::Stopping { kill_at } if !self.jobs.is_empty() => Some(kill_at),
+            _ => None,
+        };
+        let recall = self.has_idle_worker().then(|| self.recallable().map(|(_, at)| at).min());
+        let slots = self.slots.iter().filter_map(|slot| match slot {
+            Slot::Vacant { until } => {
+                (self.server == Server::Up && self.wants_workers()).then_some(*until)
+            }
+            Slot::Taken(worker) => worker.deadline(),
+        });
+        slots.chain(stop).chain(recall.flatten()).min()
+    }
+
+    /// Kills what is past its deadline, and looks where one may have passed.
+    pub(super) fn expire(&mut self, now: Time, actions: &mut Vec<Action>) {
+        if matches!(self.phase, Phase::Stopping { kill_at } if kill_at <= now) {
+            self.phase = Phase::Aborting;
+            self.kill_all(Why::Ended, actions);
+        }
+        let mut server_hangs = false;
+        for slot in &mut self.slots {
+            let Slot::Taken(worker) = slot else { continue };
+            if worker.deadline().is_none_or(|deadline| deadline > now) {
+                continue;
+            }
+            let why = match worker.state {
+                State::Starting { spawned, .. } => {
+                    // A worker that does not even exist cannot be blamed.
+                    server_hangs |= !spawned;
+                    Why::StartTimedOut
+                }
+                State::Leaving { why, .. } => why,
+                State::Serving if worker.check_at.is_some_and(|at| at <= now) => {
+                    worker.check_at = None;
+                    actions.push(Action::Inspect(worker.id));
+                    continue;
+                }
+                State::Serving => Why::Violated,
+            };
+            worker.state = State::Leaving { why, deadline: None };
+            actions.push(Action::Kill(worker.id));
+        }
+        if server_hangs && self.server == Server::Up {
+            actions.push(Action::KillServer);
+        }
+    }
+
+    /// Reads the scoreboard of a worker for jobs that run for too long.
+    pub(super) fn on_observed(
+        &mut self,
+        now: Time,
+        id: WorkerId,
+        lanes: &[Lane],
+        actions: &mut Vec<Action>,
+    ) {
+        let threads = usize::from(self.config.threads);
+        let Some(&seat) = self.seats.get(&id) else { return };
+        let Slot::Taken(worker) = &mut self.slots[seat] else { return };
+        if !worker.is_serving() {
+            return;
+        }
+        let is_running = |lane: &&Lane| lane.started != lane.finished;
+        let mut free_lanes = threads.saturating_sub(lanes.iter().filter(is_running).count());
+        let (mut check_at, mut kill) = (None, None);
+        for held in &mut worker.held {
+            let Some(timeout) = self.jobs.timeout(held.ticket.job) else { continue };
+            let deadline = match Worker::progress(lanes, held.seq) {
+                Progress::Running(since) => since.saturating_add(timeout),
+                Progress::NotStarted if free_lanes > 0 => {
+                    free_lanes -= 1;
+                    held.sent.max(worker.last_heard).saturating_add(START_SLACK + timeout)
+                }
+                Progress::NotStarted => now.saturating_add(timeout),
+                Progress::Finished => {
+                    let seen = *held.unreported.get_or_insert(now);
+                    if seen.saturating_add(PATIENCE) <= now {
+                        kill = kill.or(Some(Why::Violated));
+                    }
+                    seen.saturating_add(PATIENCE)
+                }
+            };
+            if deadline <= now && held.unreported.is_none() {
+                kill = kill.or(Some(Why::JobTimedOut(held.ticket)));
+            }
+            check_at = check_at.into_iter().chain([deadline]).min();
+        }
+        worker.check_at = check_at;
+        if let Some(why) = kill {
+            self.kill(id, why, actions);
+        }
+    }
+
+    /// Asks workers that are stuck on a long job for what waits behind it, if another is idle.
+    pub(super) fn recall(&mut self, now: Time, actions: &mut Vec<Action>) {
+        if !self.has_idle_worker() {
+            return;
+        }
+        let stuck: Vec<WorkerId> =
+            self.recallable().filter(|(_, at)| *at <= now).map(|(id, _)| id).collect();
+        for id in stuck {
+            if let Some(worker) = self.worker(id) {
+                worker.recall = Recall::Asked { at: now };
+                actions.push(Action::Recall(id));
+            }
+        }
+    }
+
+    /// Lets the workers go once everything is settled and no more will come.
+    pub(super) fn retire(&mut self, now: Time, actions: &mut Vec<Action>) {
+        if self.phase == Phase::Running || !self.jobs.is_empty() {
+            return;
+        }
+        for slot in &mut self.slots {
+            let Slot::Taken(worker) = slot else { continue };
+            if !matches!(worker.state, State::Leaving { .. }) {
+                let deadline = Some(now.saturating_add(LEAVING));
+                worker.state = State::Leaving { why: Why::Retired, deadline };
+                actions.push(Action::Stop(worker.id));
+            }
+        }
+    }
+
+    /// Somebody could run what waits elsewhere, or nothing that waits is to be run any more.
+    fn has_idle_worker(&self) -> bool {
+        let threads = usize::from(self.config.threads);
+        matches!(self.phase, Phase::Stopping { .. })
+            || (self.jobs.queued() == 0
+                && self.workers().any(|worker| worker.is_serving() && worker.held.len() < threads))
+    }
+
+    /// The workers that hold jobs which they have not started, and when to ask for these.
+    fn recallable(&self) -> impl Iterator<Item = (WorkerId, Time)> {
+        let threads = usize::from(self.config.threads);
+        let patience = if self.phase == Phase::Running || self.phase == Phase::Draining {
+            STUCK
+        } else {
+            Duration::ZERO
+        };
+        self.workers()
+            .filter(move |worker| {
+                worker.is_serving() && worker.recall == Recall::None && worker.held.len() > threads
+            })
+            .map(move |worker| (worker.id, worker.last_heard.saturating_add(patience)))
+    }
+}
+
+impl Worker {
+    /// When something must be done about it, if it stays as it is.
+    fn deadline(&self) -> Option<Time> {
+        match self.state {
+            State::Starting { deadline, .. } => Some(deadline),
+            State::Leaving { deadline, .. } => deadline,
+            State::Serving => {
+                let answer_by = match self.recall {
+                    Recall::Asked { at } => Some(at.saturating_add(PATIENCE)),
+                    Recall::None | Recall::Done => None,
+                };
+                self.check_at.into_iter().chain(answer_by).min()
+            }
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! Which jobs go to which worker, and how many travel together.
+//!
+//! Long jobs travel alone: one runs, at most one waits. Short ones travel in frames of about a
+//! millisecond of work, by an estimate for each task that starts at one job and doubles with every
+//! full frame that came back. While the end is in sight no frame holds more than
+//! `remaining / (2 × workers)` (guided self-scheduling: Polychronopoulos and Kuck, 1987), so that the
+//! workers finish together.
+
+use std::time::Duration;
+
+use brigade_protocol::codec::{MESSAGE_BUDGET, OVERHEAD};
+use brigade_protocol::id::{SlotId, TaskId, Ticket, WorkerId};
+use rustc_hash::FxHashMap;
+
+use super::jobs::{Jobs, Next};
+use super::worker::Worker;
+use super::{Action, Phase, Prefetch, Scheduler, Server, Slot, Time};
+
+/// The work that a frame should hold.
+const FRAME_WORK: Duration = Duration::from_millis(1);
+/// The most jobs in a frame.
+const MOST_JOBS: usize = 1024;
+/// What a message costs in the channel's buffer beyond its bytes.
+const FRAME_COST: usize = 2048;
+/// What may be under way to a worker, so that sending never blocks.
+const MOST_UNDER_WAY: usize = 2 * (MESSAGE_BUDGET + FRAME_COST);
+
+/// How long the jobs of each task take, and how many of them may travel together.
+#[derive(Debug, Default)]
+pub(super) struct Batches {
+    tasks: FxHashMap<TaskId, Batch>,
+}
+
+#[derive(Debug)]
+struct Batch {
+    /// A moving mean of durations: Jacobson's, with a gain of 1/8.
+    mean: Duration,
+    /// The largest frame so far allowed.
+    most: usize,
+}
+
+impl Batches {
+    /// Learns from a job that took this long; `frame` is the size of its frame if it completed it.
+    pub(super) fn learn(&mut self, task: TaskId, took: Duration, frame: Option<usize>) {
+        let batch = self.tasks.entry(task).or_insert(Batch { mean: took, most: 1 });
+        batch.mean = (batch.mean * 7 + took) / 8;
+        if frame.is_some_and(|size| size >= batch.most) && batch.mean < FRAME_WORK {
+            batch.most = (batch.most * 2).min(MOST_JOBS);
+        }
+    }
+
+    /// The largest frame now allowed for any task.
+    pub(super) fn largest(&self) -> usize {
+        self.tasks.values().map(|batch| batch.most).max().unwrap_or(1)
+    }
+
+    /// The expected duration of a job, and the size its frame may have.
+    fn expect(&self, task: TaskId) -> (Duration, usize) {
+        self.tasks.get(&task).map_or((FRAME_WORK, 1), |batch| (batch.mean, batch.most))
+    }
+}
+
+impl Scheduler {
+    /// Gives work to workers, idle ones first, and fills vacant slots.
+    pub(super) fn fill(&mut self, now: Time, actions: &mut Vec<Action>) {
+        if !matches!(self.phase, Phase::Running | Phase::Draining) {
+            return;
+        }
+        for want in [Self::want_now, Self::want_later] {
+            for seat in 0..self.slots.len() {
+                while self.jobs.queued() > 0 {
+                    let most = want(self, seat);
+                    if most == 0 || !self.dispatch(now, seat, most, actions) {
+                        break;
+                    }
+                }
+            }
+        }
+        self.spawn(now, actions);
+    }
+
+    /// How many jobs to send to this worker because it has nothing to run.
+    fn want_now(&self, seat: usize) -> usize {
+        let Slot::Taken(worker) = &self.slots[seat] else { return 0 };
+        let threads = usize::from(self.config.threads);
+        let idle = threads.saturating_sub(worker.held.len());
+        if !worker.takes_work() || idle == 0 {
+            return 0;
+        }
+        let fair_share = self.jobs.queued().div_ceil(self.slots.len());
+        idle.min(fair_share).max(self.guided()).min(self.prefetch_room(worker)).max(1)
+    }
+
+    /// How many jobs to send to this worker ahead of time.
+    fn want_later(&self, seat: usize) -> usize {
+        let Slot::Taken(worker) = &self.slots[seat] else { return 0 };
+        let threads = usize::from(self.config.threads);
+        let (frames, _) = worker.under_way();
+        let full = if threads == 1 { frames >= 2 } else { worker.held.len() >= 2 * threads };
+        if !worker.takes_work() || full {
+            return 0;
+        }
+        self.guided().min(self.prefetch_room(worker))
+    }
+
+    /// Guided self-scheduling; without a bound while the input is open.
+    fn guided(&self) -> usize {
+        if self.inputs > 0 {
+            return MOST_JOBS;
+        }
+        self.jobs.queued() / (2 * self.slots.len())
+    }
+
+    /// How many more jobs the user lets this worker hold.
+    fn prefetch_room(&self, worker: &Worker) -> usize {
+        match self.config.prefetch {
+            Prefetch::Auto => MOST_JOBS,
+            Prefetch::AtMost(most) => {
+                (usize::from(self.config.threads) + most as usize).saturating_sub(worker.held.len())
+            }
+        }
+    }
+
+    /// Sends a frame of up to `most` jobs. False if there is no room under way.
+    fn dispatch(&mut self, now: Time, seat: usize, most: usize, actions: &mut Vec<Action>) -> bool {
+        let Slot::Taken(worker) = &mut self.slots[seat] else { return false };
+        let idle = usize::from(self.config.threads).saturating_sub(worker.held.len());
+        let (_, under_way) = worker.under_way();
+        let room = MOST_UNDER_WAY.saturating_sub(under_way + FRAME_COST).min(MESSAGE_BUDGET);
+        let mut frame = Frame { most, idle, room, ..Frame::default() };
+        frame.gather(&mut self.jobs, &self.batches, worker.id);
+        if frame.tickets.is_empty() {
+            return false;
+        }
+        let check_at = frame.timeout.map(|timeout| now.saturating_add(timeout));
+        worker.check_at = worker.check_at.into_iter().chain(check_at).min();
+        let first = worker.hold(now, &frame.tickets, frame.bytes + FRAME_COST);
+        actions.push(Action::Dispatch(worker.id, first, frame.tickets));
+        true
+    }
+
+    /// Asks for workers for the vacant slots, if there is or may come something to do.
+    fn spawn(&mut self, now: Time, actions: &mut Vec<Action>) {
+        if self.server != Server::Up || !self.wants_workers() {
+            return;
+        }
+        let deadline = now.saturating_add(self.config.start_timeout);
+        for (seat, slot) in self.slots.iter_mut().enumerate() {
+            if matches!(slot, Slot::Vacant { until } if *until <= now) {
+                let id = WorkerId(self.next_worker);
+                self.next_worker += 1;
+                *slot = Slot::Taken(Worker::starting(id, deadline));
+                self.seats.insert(id, seat);
+                let slot = SlotId(u32::try_from(seat).expect("slots are counted in u32"));
+                actions.push(Action::Spawn(id, slot));
+            }
+        }
+    }
+
+    /// Whether a vacant slot is to be filled.
+    pub(super) fn wants_workers(&self) -> bool {
+        match self.phase {
+            Phase::Running => true,
+            Phase::Draining => self.jobs.queued() > 0,
+            Phase::Stopping { .. } | Phase::Aborting | Phase::GaveUp(_) => false,
+        }
+    }
+}
+
+/// A frame being filled.
+#[derive(Default)]
+struct Frame {
+    most: usize,
+    /// Run threads that have nothing to do: a job for each is not a matter of estimates.
+    idle: usize,
+    room: usize,
+    tickets: Vec<Ticket>,
+    bytes: usize,
+    work: Duration,
+    timeout: Option<Duration>,
+}
+
+impl Frame {
+    fn gather(&mut self, jobs: &mut Jobs, batches: &Batches, worker: WorkerId) {
+        while let Some(next) = jobs.peek() {
+            let (expected, most) = batches.expect(next.task);
+            if !self.has_room_for(&next, expected, most) {
+                break;
+            }
+            jobs.take(worker);
+            self.tickets.push(next.ticket);
+            self.bytes += next.size + OVERHEAD;
+            self.work += expected;
+            self.timeout = self.timeout.into_iter().chain(next.timeout).min();
+        }
+    }
+
+    fn has_room_for(&self, next: &Next, expected: Duration, most: usize) -> bool {
+        let count = self.tickets.len();
+        let bytes = next.size + OVERHEAD;
+        if bytes > MESSAGE_BUDGET {
+            // It travels in parts, alone, when nothing else is under way.
+            return count == 0 && self.room == MESSAGE_BUDGET;
+        }
+        count < self.most
+            && self.bytes + bytes <= self.room
+            && (count < self.idle.max(1) || (count < most && self.work + expected <= FRAME_WORK))
+    }
+}

@@ -1,0 +1,515 @@
+//! The scheduler: every decision the supervisor makes, and nothing else.
+//!
+//! No process, channel, thread or clock is touched here. The scheduler is told what happened
+//! ([`Event`]) and when ([`Time`]), and answers with what to do ([`Action`]). The same events in the
+//! same order always give the same actions.
+//!
+//! A slot is a seat for one worker. Workers come and go; slots stay:
+//!
+//! ```text
+//!           Spawn                ready                 all settled
+//!  Vacant ────────▶ Starting ───────────▶ Serving ──────────────────▶ Leaving
+//!    ▲                 │ deadline            │  ▲ Dispatch, replies      │
+//!    │                 ▼                     │  └───────────┐            │
+//!    │              Leaving ◀────────────────┴─ Kill ───────┘            │
+//!    └─────── exited: what it held is judged ◀─────────────────────────┘
+//!             (a worker may exit from any state)
+//! ```
+//!
+//! A worker *holds* jobs: they travel to it in frames, wait in its queue, run, and are replied to.
+//! What it holds when it dies is judged by the scoreboard ([`Lane`]): only what was *running* is
+//! charged with the death.
+//!
+//! The parts: `jobs` is the table of unsettled jobs with the queue, `worker` what one worker holds,
+//! `frames` how many jobs travel together, `deaths` the judgement, `deadlines` everything that
+//! happens because time passes, `policy` and `outcome` plain values.
+
+mod deadlines;
+mod deaths;
+mod frames;
+mod jobs;
+mod outcome;
+mod policy;
+mod worker;
+
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use brigade_protocol::id::{JobId, Seq, SlotId, TaskId, Ticket, WorkerId};
+use brigade_protocol::message::{Exit, TaskError};
+use rustc_hash::FxHashMap;
+
+use self::frames::Batches;
+use self::jobs::{Jobs, Place};
+use self::policy::Deaths;
+use self::worker::{Recall, State, Why, Worker};
+
+pub use self::outcome::{Failure, Settled};
+pub use self::policy::{Limits, Prefetch, RestartIntensity};
+
+/// Time since the pool began, without the spans in which it was paused. The shell reads the clock.
+pub type Time = Duration;
+
+/// Policy, fixed for the life of the pool.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// How many workers.
+    pub slots: u32,
+    /// How many jobs each runs at once.
+    pub threads: u16,
+    /// How many jobs may wait with a worker.
+    pub prefetch: Prefetch,
+    /// How long a worker may take from `Spawn` to ready.
+    pub start_timeout: Duration,
+    /// How many deaths that are no job's fault are endured.
+    pub restarts: RestartIntensity,
+}
+
+/// A job as the scheduler sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JobSpec {
+    /// Its id.
+    pub job: JobId,
+    /// What it calls: durations are estimated for each task.
+    pub task: TaskId,
+    /// The bytes of its arguments.
+    pub size: usize,
+    /// How long and how often it may be tried.
+    pub limits: Limits,
+}
+
+/// What the scoreboard says of one run thread of a worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lane {
+    /// What it runs or last ran.
+    pub started: Seq,
+    /// Since when.
+    pub since: Time,
+    /// What it last finished.
+    pub finished: Seq,
+}
+
+/// How one attempt ended, by its worker's word.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// The attempt.
+    pub ticket: Ticket,
+    /// When it began and ended.
+    pub ran: (Time, Time),
+    /// Its encoded output, or why there is none.
+    pub result: Result<Vec<u8>, TaskError>,
+}
+
+/// How the pool is to end; a graver one replaces a lighter one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Finish what there is.
+    Drain,
+    /// Cancel what has not been started, give what runs this long, then kill it.
+    Stop(Duration),
+    /// Kill everything now.
+    Abort,
+}
+
+/// Something that happened outside.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A client asked for this job to be run.
+    Submitted(JobSpec),
+    /// A client wants this job back if it has not been started.
+    CancelRequested(JobId),
+    /// A stream of jobs of unknown length begins.
+    InputOpened,
+    /// It ended.
+    InputEnded,
+    /// The worker exists as a process.
+    Spawned(WorkerId),
+    /// The worker could not be made, for this reason.
+    NotSpawned(WorkerId, String),
+    /// The worker finished its start and may be given work.
+    WorkerReady(WorkerId),
+    /// The worker answered.
+    Replied(WorkerId, Reply),
+    /// The worker gave these attempts back: they have not been started.
+    Returned(WorkerId, Vec<Ticket>),
+    /// What the scoreboard says of the worker, upon [`Action::Inspect`].
+    Observed(WorkerId, Vec<Lane>),
+    /// The worker broke the protocol, or can no longer be reached.
+    Violated(WorkerId),
+    /// The worker is gone. All its replies have been heard before this.
+    WorkerExited {
+        /// Which.
+        worker: WorkerId,
+        /// How it ended.
+        exit: Exit,
+        /// It died because its fork server did.
+        with_server: bool,
+        /// What the scoreboard says of it.
+        lanes: Vec<Lane>,
+        /// The death as a text for people, with the worker's last words.
+        epitaph: String,
+    },
+    /// The fork server is gone, for this reason. The exits of its workers follow.
+    ServerLost(String),
+    /// The fork server asked for by [`Action::StartServer`] is up.
+    ServerStarted,
+    /// It could not be started, for this reason.
+    ServerFailed(String),
+    /// The pool is to end.
+    EndRequested(Ending),
+    /// Nothing but time: some deadline may have passed.
+    TimePassed,
+}
+
+/// Something the shell must now do. Doing it cannot fail: what goes wrong outside comes back as an
+/// [`Event`].
+#[must_use]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Start a new fork server.
+    StartServer,
+    /// Kill the fork server: it does not answer.
+    KillServer,
+    /// Have this worker forked.
+    Spawn(WorkerId, SlotId),
+    /// Send these attempts to the worker, numbered on from the first.
+    Dispatch(WorkerId, Seq, Vec<Ticket>),
+    /// Ask the worker to give back what it has not started.
+    Recall(WorkerId),
+    /// Read the scoreboard of this worker and tell.
+    Inspect(WorkerId),
+    /// Tell the worker that no more will come; a healthy one exits by itself.
+    Stop(WorkerId),
+    /// SIGKILL to the worker and its group. The exit arrives later, as an event like any other.
+    Kill(WorkerId),
+    /// The job's one and only end.
+    Settle(JobId, Settled),
+    /// The job that was to be cancelled has been started.
+    RefuseCancel(JobId),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Phase {
+    Running,
+    Draining,
+    /// Nothing new is started; what runs is killed at this time.
+    Stopping {
+        kill_at: Time,
+    },
+    Aborting,
+    GaveUp(String),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Server {
+    Up,
+    /// Dead; some of its workers may not have been buried yet.
+    Lost,
+    Starting,
+}
+
+#[derive(Debug)]
+enum Slot {
+    /// To be filled, but not before this time.
+    Vacant {
+        until: Time,
+    },
+    Taken(Worker),
+}
+
+/// The state machine. See the [module documentation](self).
+#[derive(Debug)]
+pub struct Scheduler {
+    config: Config,
+    phase: Phase,
+    server: Server,
+    server_failures: u32,
+    slots: Vec<Slot>,
+    seats: FxHashMap<WorkerId, usize>,
+    jobs: Jobs,
+    batches: Batches,
+    /// Streams that may still bring jobs.
+    inputs: usize,
+    deaths: Deaths,
+    next_worker: u64,
+}
+
+impl Scheduler {
+    /// A pool that has a fork server and no worker yet.
+    pub fn new(config: Config) -> Self {
+        Self {
+            phase: Phase::Running,
+            server: Server::Up,
+            server_failures: 0,
+            slots: (0..config.slots).map(|_| Slot::Vacant { until: Time::ZERO }).collect(),
+            seats: FxHashMap::default(),
+            jobs: Jobs::default(),
+            batches: Batches::default(),
+            inputs: 0,
+            deaths: Deaths::default(),
+            next_worker: 0,
+            config,
+        }
+    }
+
+    /// Takes in what happened and returns what must be done about it, in order.
+    pub fn handle(&mut self, now: Time, events: impl IntoIterator<Item = Event>) -> Vec<Action> {
+        let mut actions = Vec::new();
+        for event in events {
+            self.take(now, event, &mut actions);
+        }
+        self.expire(now, &mut actions);
+        self.recall(now, &mut actions);
+        self.fill(now, &mut actions);
+        self.retire(now, &mut actions);
+        actions
+    }
+
+    /// True once the pool has ended: every job is settled, no worker is left.
+    pub fn is_finished(&self) -> bool {
+        self.phase != Phase::Running
+            && self.jobs.is_empty()
+            && self.slots.iter().all(|slot| matches!(slot, Slot::Vacant { .. }))
+    }
+
+    /// Why the pool gave up, if it did.
+    pub fn gave_up(&self) -> Option<&str> {
+        match &self.phase {
+            Phase::GaveUp(reason) => Some(reason),
+            _ => None,
+        }
+    }
+
+    /// Jobs that are with no worker.
+    pub fn queued(&self) -> usize {
+        self.jobs.queued()
+    }
+
+    /// Jobs settled so far.
+    pub fn settled(&self) -> u64 {
+        self.jobs.settled()
+    }
+
+    /// How many unsettled jobs the pool can make use of: two frames with each worker and as many
+    /// queued, but no more than 32,768 unless it has that many workers.
+    pub fn appetite(&self) -> usize {
+        let frame = self.batches.largest().max(usize::from(self.config.threads));
+        let slots = self.slots.len();
+        (4 * slots * frame).min(32_768).max(4 * slots)
+    }
+
+    /// The job that holds this place with this worker.
+    pub fn held(&self, worker: WorkerId, seq: Seq) -> Option<JobId> {
+        match self.seats.get(&worker).map(|&seat| &self.slots[seat]) {
+            Some(Slot::Taken(worker)) => worker.held_at(seq).map(|held| held.ticket.job),
+            _ => None,
+        }
+    }
+
+    fn take(&mut self, now: Time, event: Event, actions: &mut Vec<Action>) {
+        match event {
+            Event::Submitted(spec) => self.on_submitted(spec, actions),
+            Event::CancelRequested(job) => self.on_cancel(job, now, actions),
+            Event::InputOpened => self.inputs += 1,
+            Event::InputEnded => self.inputs = self.inputs.saturating_sub(1),
+            Event::Spawned(worker) => self.on_spawned(worker),
+            Event::NotSpawned(worker, reason) => self.on_not_spawned(now, worker, &reason, actions),
+            Event::WorkerReady(worker) => self.on_ready(now, worker),
+            Event::Replied(worker, reply) => self.on_replied(now, worker, reply, actions),
+            Event::Returned(worker, tickets) => self.on_returned(now, worker, &tickets, actions),
+            Event::Observed(worker, lanes) => self.on_observed(now, worker, &lanes, actions),
+            Event::Violated(worker) => self.kill(worker, Why::Violated, actions),
+            Event::WorkerExited { worker, exit, with_server, lanes, epitaph } => {
+                let death = deaths::Death { exit, with_server, lanes, epitaph };
+                self.on_exited(now, worker, &death, actions);
+            }
+            Event::ServerLost(reason) => self.on_server_lost(now, &reason, actions),
+            Event::ServerStarted => {
+                self.server = Server::Up;
+                self.server_failures = 0;
+            }
+            Event::ServerFailed(reason) => self.on_server_failed(reason, actions),
+            Event::EndRequested(ending) => self.on_end_requested(now, ending, actions),
+            Event::TimePassed => {}
+        }
+    }
+
+    fn on_submitted(&mut self, spec: JobSpec, actions: &mut Vec<Action>) {
+        let job = spec.job;
+        self.jobs.add(spec);
+        match &self.phase {
+            Phase::Running => {}
+            Phase::GaveUp(reason) => {
+                let reason = reason.clone();
+                self.jobs.settle(job, Err(Failure::PoolGaveUp(reason)), actions);
+            }
+            Phase::Draining | Phase::Stopping { .. } | Phase::Aborting => {
+                let reason = "the pool has been shut down".to_owned();
+                self.jobs.settle(job, Err(Failure::Refused(reason)), actions);
+            }
+        }
+    }
+
+    fn on_cancel(&mut self, job: JobId, now: Time, actions: &mut Vec<Action>) {
+        match self.jobs.place(job) {
+            // Settled already; the shell tells how.
+            None => actions.push(Action::RefuseCancel(job)),
+            Some(Place::Queued) => self.jobs.settle(job, Err(Failure::Cancelled), actions),
+            Some(Place::With(id)) => {
+                self.jobs.mark_cancelled(job, true);
+                if let Some(worker) = self.worker(id)
+                    && worker.is_serving()
+                    && !matches!(worker.recall, Recall::Asked { .. })
+                {
+                    worker.recall = Recall::Asked { at: now };
+                    actions.push(Action::Recall(id));
+                }
+            }
+        }
+    }
+
+    fn on_spawned(&mut self, worker: WorkerId) {
+        if let Some(Worker { state: State::Starting { spawned, .. }, .. }) = self.worker(worker) {
+            *spawned = true;
+        }
+    }
+
+    fn on_ready(&mut self, now: Time, worker: WorkerId) {
+        if let Some(worker) = self.worker(worker)
+            && matches!(worker.state, State::Starting { .. })
+        {
+            worker.state = State::Serving;
+            worker.last_heard = now;
+        }
+    }
+
+    fn on_replied(&mut self, now: Time, id: WorkerId, reply: Reply, actions: &mut Vec<Action>) {
+        let Some(worker) = self.worker(id) else { return };
+        let Ok(full_frame) = worker.take_reply(now, reply.ticket) else {
+            // Not a ticket that it holds: forged, or answered twice.
+            return self.kill(id, Why::Violated, actions);
+        };
+        self.deaths.forget();
+        let Reply { ticket, ran, result } = reply;
+        let task = self.jobs.task(ticket.job);
+        self.batches.learn(task, ran.1.saturating_sub(ran.0), full_frame);
+        self.jobs.note_over(ticket.job, id, Some(ran));
+        match result {
+            Ok(output) => self.jobs.settle(ticket.job, Ok(output), actions),
+            Err(error) => self.attempt_failed(ticket.job, error.into(), actions),
+        }
+    }
+
+    fn on_returned(
+        &mut self,
+        now: Time,
+        id: WorkerId,
+        tickets: &[Ticket],
+        actions: &mut Vec<Action>,
+    ) {
+        let Some(worker) = self.worker(id) else { return };
+        if !worker.take_returned(now, tickets) {
+            return self.kill(id, Why::Violated, actions);
+        }
+        let kept: Vec<JobId> = worker.held.iter().map(|held| held.ticket.job).collect();
+        for job in kept {
+            if self.jobs.mark_cancelled(job, false) {
+                actions.push(Action::RefuseCancel(job));
+            }
+        }
+        for ticket in tickets.iter().rev() {
+            self.give_back(ticket.job, actions);
+        }
+    }
+
+    /// A job that was with a worker and was not started goes back to the front of the queue, or
+    /// ends if nothing is started any more.
+    fn give_back(&mut self, job: JobId, actions: &mut Vec<Action>) {
+        let cancelled = self.jobs.mark_cancelled(job, false);
+        match &self.phase {
+            _ if cancelled => self.jobs.settle(job, Err(Failure::Cancelled), actions),
+            Phase::Running | Phase::Draining => self.jobs.requeue_front(job),
+            Phase::Stopping { .. } | Phase::Aborting => {
+                self.jobs.settle(job, Err(Failure::Cancelled), actions);
+            }
+            Phase::GaveUp(reason) => {
+                let reason = reason.clone();
+                self.jobs.settle(job, Err(Failure::PoolGaveUp(reason)), actions);
+            }
+        }
+    }
+
+    /// Tries the job again, at the back of the queue, or settles it if this was its last attempt.
+    fn attempt_failed(&mut self, job: JobId, failure: Failure, actions: &mut Vec<Action>) {
+        if self.jobs.mark_cancelled(job, false) {
+            actions.push(Action::RefuseCancel(job));
+        }
+        let may_start = matches!(self.phase, Phase::Running | Phase::Draining);
+        if let Err(failure) = self.jobs.try_again(job, failure, may_start) {
+            self.jobs.settle(job, Err(failure), actions);
+        }
+    }
+
+    fn on_end_requested(&mut self, now: Time, ending: Ending, actions: &mut Vec<Action>) {
+        match (ending, &self.phase) {
+            (_, Phase::Aborting | Phase::GaveUp(_))
+            | (Ending::Drain, Phase::Draining | Phase::Stopping { .. }) => {}
+            (Ending::Drain, Phase::Running) => self.phase = Phase::Draining,
+            (Ending::Stop(grace), phase) => {
+                // A second request may shorten the grace, never lengthen it.
+                let mut kill_at = now.saturating_add(grace);
+                if let Phase::Stopping { kill_at: earlier } = phase {
+                    kill_at = kill_at.min(*earlier);
+                }
+                self.phase = Phase::Stopping { kill_at };
+                self.jobs.settle_queued(&Failure::Cancelled, actions);
+            }
+            (Ending::Abort, _) => {
+                self.phase = Phase::Aborting;
+                self.jobs.settle_queued(&Failure::Cancelled, actions);
+                self.kill_all(Why::Ended, actions);
+            }
+        }
+    }
+
+    fn give_up(&mut self, reason: String, actions: &mut Vec<Action>) {
+        if matches!(self.phase, Phase::GaveUp(_) | Phase::Aborting) {
+            return;
+        }
+        self.phase = Phase::GaveUp(reason.clone());
+        self.jobs.settle_queued(&Failure::PoolGaveUp(reason), actions);
+        self.kill_all(Why::Ended, actions);
+    }
+
+    fn kill(&mut self, id: WorkerId, why: Why, actions: &mut Vec<Action>) {
+        if let Some(worker) = self.worker(id)
+            && !worker.is_killed()
+        {
+            worker.state = State::Leaving { why, deadline: None };
+            actions.push(Action::Kill(id));
+        }
+    }
+
+    fn kill_all(&mut self, why: Why, actions: &mut Vec<Action>) {
+        let ids: Vec<WorkerId> = self.workers().map(|worker| worker.id).collect();
+        for id in ids {
+            self.kill(id, why, actions);
+        }
+    }
+
+    fn worker(&mut self, id: WorkerId) -> Option<&mut Worker> {
+        match &mut self.slots[*self.seats.get(&id)?] {
+            Slot::Taken(worker) => Some(worker),
+            Slot::Vacant { .. } => None,
+        }
+    }
+
+    fn workers(&self) -> impl Iterator<Item = &Worker> {
+        self.slots.iter().filter_map(|slot| match slot {
+            Slot::Taken(worker) => Some(worker),
+            Slot::Vacant { .. } => None,
+        })
+    }
+}

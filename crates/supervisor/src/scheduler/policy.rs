@@ -1,0 +1,82 @@
+//! Policies: pure values that say how often, how long and how much.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::Time;
+
+/// How long one attempt at a job may take and how often the job is tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// From an attempt's start to its end.
+    pub timeout: Option<Duration>,
+    /// Further attempts after an error, a panic or a time-out.
+    pub retries: u32,
+    /// Further attempts after the death of a worker; 0 means that the job is never started twice.
+    pub crash_retries: u32,
+}
+
+impl Default for Limits {
+    /// No time-out, no retry of an error, and two of a crash.
+    fn default() -> Self {
+        Self { timeout: None, retries: 0, crash_retries: 2 }
+    }
+}
+
+/// How many jobs may wait with a worker while it runs another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Prefetch {
+    /// One if jobs are long; frames that hold about a millisecond of work if they are short.
+    #[default]
+    Auto,
+    /// At most this many; 0 hands out strictly one job at a time.
+    AtMost(u32),
+}
+
+/// At most `max` deaths that are no job's fault `within` any such span; beyond it the pool gives up.
+/// (Erlang/OTP's `intensity` and `period`.) A reply from any worker proves that the worker program
+/// works, and the count begins anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RestartIntensity {
+    /// How many.
+    pub max: usize,
+    /// In which time.
+    pub within: Duration,
+}
+
+impl Default for RestartIntensity {
+    /// Ten within ten seconds.
+    fn default() -> Self {
+        Self { max: 10, within: Duration::from_secs(10) }
+    }
+}
+
+/// The deaths that count against a [`RestartIntensity`].
+#[derive(Debug, Default)]
+pub(super) struct Deaths {
+    recent: VecDeque<Time>,
+}
+
+impl Deaths {
+    /// Counts one more, and tells whether it was one too many.
+    pub(super) fn count(&mut self, now: Time, intensity: RestartIntensity) -> bool {
+        self.recent.push_back(now);
+        while self.recent.front().is_some_and(|&at| at + intensity.within < now) {
+            self.recent.pop_front();
+        }
+        self.recent.len() > intensity.max
+    }
+
+    pub(super) fn forget(&mut self) {
+        self.recent.clear();
+    }
+
+    /// How long a seat stays empty after its worker died for no job's fault: nothing the first time,
+    /// then 10 ms doubling up to 1 s.
+    pub(super) fn backoff(&self) -> Duration {
+        match self.recent.len() {
+            0 | 1 => Duration::ZERO,
+            n => Duration::from_millis(10 << (n - 2).min(7)).min(Duration::from_secs(1)),
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! What is known of one worker: its state, and the jobs that it holds.
+
+use std::collections::VecDeque;
+
+use brigade_protocol::id::{Seq, Ticket, WorkerId};
+
+use super::{Lane, Time};
+
+#[derive(Debug)]
+pub(super) struct Worker {
+    pub(super) id: WorkerId,
+    pub(super) state: State,
+    /// In the order in which they were sent.
+    pub(super) held: VecDeque<Held>,
+    frames: VecDeque<Frame>,
+    next_seq: u64,
+    pub(super) recall: Recall,
+    /// When it last spoke or was given work while it had none: since then it could have progressed.
+    pub(super) last_heard: Time,
+    /// When a job may have overrun its time-out: the scoreboard must be looked at.
+    pub(super) check_at: Option<Time>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    Starting {
+        deadline: Time,
+        /// The fork server has made its process.
+        spawned: bool,
+    },
+    Serving,
+    /// Told to go or killed; only its exit is awaited. Replies that it sent before still count.
+    Leaving {
+        why: Why,
+        /// When it is killed, if it was only asked.
+        deadline: Option<Time>,
+    },
+}
+
+/// Why a worker leaves. What it holds is judged by this at its exit, so that no two attempts of a
+/// job ever overlap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Why {
+    /// No longer needed, and asked to go.
+    Retired,
+    /// The pool ended; what it holds is cancelled.
+    Ended,
+    /// Not ready in time.
+    StartTimedOut,
+    /// This attempt overran its time-out.
+    JobTimedOut(Ticket),
+    /// Broke the protocol, or did not answer.
+    Violated,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Recall {
+    None,
+    /// Asked to give back what it has not started.
+    Asked {
+        at: Time,
+    },
+    /// It gave back everything; there is nothing to ask for until it is sent more.
+    Done,
+}
+
+/// The worker does not hold this attempt.
+#[derive(Debug)]
+pub(super) struct NotHeld;
+
+/// One attempt with a worker.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Held {
+    pub(super) ticket: Ticket,
+    pub(super) seq: Seq,
+    pub(super) sent: Time,
+    /// When it was first seen finished without a reply.
+    pub(super) unreported: Option<Time>,
+}
+
+/// Jobs that travelled together.
+#[derive(Debug)]
+struct Frame {
+    last: Seq,
+    size: usize,
+    bytes: usize,
+    left: usize,
+}
+
+impl Worker {
+    pub(super) fn starting(id: WorkerId, deadline: Time) -> Self {
+        Self {
+            id,
+            state: State::Starting { deadline, spawned: false },
+            held: VecDeque::new(),
+            frames: VecDeque::new(),
+            next_seq: 1,
+            recall: Recall::None,
+            last_heard: Time::ZERO,
+            check_at: None,
+        }
+    }
+
+    pub(super) fn is_serving(&self) -> bool {
+        self.state == State::Serving
+    }
+
+    /// It may be sent a frame. Not while it is asked to give jobs back, so that its answer is about
+    /// what it holds now.
+    pub(super) fn takes_work(&self) -> bool {
+        self.is_serving() && !matches!(self.recall, Recall::Asked { .. })
+    }
+
+    /// It was sent SIGKILL.
+    pub(super) fn is_killed(&self) -> bool {
+        matches!(self.state, State::Leaving { deadline: None, .. })
+    }
+
+    /// Frames that have not been answered completely, and their bytes.
+    pub(super) fn under_way(&self) -> (usize, usize) {
+        (self.frames.len(), self.frames.iter().map(|frame| frame.bytes).sum())
+    }
+
+    /// Takes a frame, and returns the place of its first job.
+    pub(super) fn hold(&mut self, now: Time, tickets: &[Ticket], bytes: usize) -> Seq {
+        if self.held.is_empty() {
+            self.last_heard = now;
+        }
+        self.recall = Recall::None;
+        let first = Seq(self.next_seq);
+        for &ticket in tickets {
+            let seq = Seq(self.next_seq);
+            self.held.push_back(Held { ticket, seq, sent: now, unreported: None });
+            self.next_seq += 1;
+        }
+        let (last, size) = (Seq(self.next_seq - 1), tickets.len());
+        self.frames.push_back(Frame { last, size, bytes, left: size });
+        first
+    }
+
+    pub(super) fn held_at(&self, seq: Seq) -> Option<&Held> {
+        let index = self.held.binary_search_by_key(&seq, |held| held.seq).ok()?;
+        self.held.get(index)
+    }
+
+    /// Lets go of the attempt that was answered, and gives the size of its frame if it was the last
+    /// one of it.
+    pub(super) fn take_reply(
+        &mut self,
+        now: Time,
+        ticket: Ticket,
+    ) -> Result<Option<usize>, NotHeld> {
+        let completed = self.release(ticket)?;
+        self.last_heard = now;
+        Ok(completed)
+    }
+
+    /// Lets go of the attempts that were given back. False if one of them is not held, or nothing
+    /// was asked for.
+    pub(super) fn take_returned(&mut self, now: Time, tickets: &[Ticket]) -> bool {
+        if !matches!(self.recall, Recall::Asked { .. }) {
+            return false;
+        }
+        self.recall = Recall::Done;
+        self.last_heard = now;
+        tickets.iter().all(|&ticket| self.release(ticket).is_ok())
+    }
+
+    fn release(&mut self, ticket: Ticket) -> Result<Option<usize>, NotHeld> {
+        let index = self.held.iter().position(|held| held.ticket == ticket).ok_or(NotHeld)?;
+        let held = self.held.remove(index).ok_or(NotHeld)?;
+        let at = self.frames.iter().position(|frame| held.seq <= frame.last).ok_or(NotHeld)?;
+        let frame = &mut self.frames[at];
+        frame.left -= 1;
+        let size = frame.size;
+        Ok((frame.left == 0).then(|| {
+            self.frames.remove(at);
+            size
+        }))
+    }
+
+    /// What the scoreboard says of an attempt that it holds.
+    pub(super) fn progress(lanes: &[Lane], seq: Seq) -> Progress {
+        if let Some(lane) = lanes.iter().find(|lane| lane.started == seq) {
+            return if lane.finished == seq {
+                Progress::Finished
+            } else {
+                Progress::Running(lane.since)
+            };
+        }
+        let highest = lanes.iter().map(|lane| lane.started).max().unwrap_or_default();
+        if seq > highest { Progress::NotStarted } else { Progress::Finished }
+    }
+}
+
+/// How far an attempt has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Progress {
+    NotStarted,
+    Running(Time),
+    /// Its reply is on the way, or lost.
+    Finished,
+}

@@ -1,0 +1,165 @@
+//! Deaths: of workers, and of the fork server. Gathers what the witnesses say.
+
+use brigade_protocol::id::WorkerId;
+use brigade_protocol::message::{Exit, Report};
+use rustix::process::{PidfdFlags, Signal, pidfd_open};
+
+use super::Shell;
+use super::link::Link;
+use super::perform::as_pid;
+use super::server::Command;
+use super::watch::{Watched, Who};
+use crate::error::WorkerInfo;
+use crate::scheduler::Event;
+
+/// What is known of the end of the present fork server; with all three it is buried.
+#[derive(Default)]
+pub(super) struct ServerDeath {
+    last_words: Option<Vec<String>>,
+    exit: Option<Exit>,
+    reports_ended: bool,
+    told: bool,
+}
+
+impl Shell {
+    pub(super) fn on_report(&mut self, generation: u64, report: &Report) {
+        match *report {
+            Report::Spawned { worker, pid } => self.on_spawned(worker, pid),
+            Report::NotSpawned { worker, errno } => {
+                if let Some(link) = self.links.remove(&worker) {
+                    link.mark_end();
+                    let reason = std::io::Error::from_raw_os_error(errno).to_string();
+                    self.events.push(Event::NotSpawned(worker, reason));
+                }
+            }
+            Report::Reaped { worker, exit } => {
+                if let Some(link) = self.links.get_mut(&worker)
+                    && link.generation == generation
+                {
+                    link.death.exit = Some(exit);
+                    self.conclude(worker);
+                }
+            }
+        }
+    }
+
+    fn on_spawned(&mut self, worker: WorkerId, pid: u32) {
+        let Some(link) = self.links.get_mut(&worker) else { return };
+        link.pid = Some(pid);
+        let info = WorkerInfo { id: worker, slot: link.slot, pid };
+        // The fork server reaps it only when asked, so the pid is still its own; unless the fork
+        // server is dead, and then so is the worker.
+        let pidfd = as_pid(pid).map(|pid| pidfd_open(pid, PidfdFlags::empty()));
+        match (pidfd, link.output.take()) {
+            (Some(Ok(pidfd)), Some(output)) => {
+                if link.killed {
+                    link.signal(Signal::KILL);
+                }
+                self.watch.add(Watched { who: Who::Worker(info), pidfd, output });
+                self.events.push(Event::Spawned(worker));
+            }
+            _ => self.on_died(worker, Vec::new()),
+        }
+    }
+
+    pub(super) fn on_died(&mut self, worker: WorkerId, last_words: Vec<String>) {
+        let server_alive = self.server_death.exit.is_none();
+        let Some(link) = self.links.get_mut(&worker) else { return };
+        // Before it is reaped: until then its group's number is its own.
+        link.signal(Signal::KILL);
+        link.death.last_words = Some(last_words);
+        link.mark_end();
+        if server_alive && link.generation == self.generation {
+            drop(self.server.send(Command::Reap(worker)));
+        } else {
+            link.death.exit = Some(Exit::Unknown);
+        }
+        self.conclude(worker);
+    }
+
+    /// Tells the scheduler of a worker's exit once all three witnesses have spoken.
+    pub(super) fn conclude(&mut self, worker: WorkerId) {
+        let Some(link) = self.links.get(&worker) else { return };
+        let (Some(last_words), true, Some(exit)) =
+            (&link.death.last_words, link.death.heard_out, link.death.exit)
+        else {
+            return;
+        };
+        let with_server = exit == Exit::Unknown;
+        let lanes = self.board.read(link.slot, &self.clock);
+        let epitaph = epitaph(worker, link, exit, last_words);
+        self.events.push(Event::WorkerExited { worker, exit, with_server, lanes, epitaph });
+        self.buried.push(worker);
+    }
+
+    pub(super) fn on_server_died(&mut self, generation: u64, last_words: Vec<String>) {
+        if generation == self.generation {
+            self.server_death.last_words = Some(last_words);
+            drop(self.server.send(Command::Bury(generation)));
+            // They carry a parent-death signal; their groups do not.
+            for link in self.links.values() {
+                link.signal(Signal::KILL);
+            }
+        }
+    }
+
+    pub(super) fn on_server_buried(&mut self, generation: u64, exit: Exit) {
+        if generation == self.generation {
+            self.server_death.exit = Some(exit);
+            self.conclude_server();
+        }
+    }
+
+    pub(super) fn on_reports_ended(&mut self, generation: u64) {
+        if generation == self.generation {
+            self.server_death.reports_ended = true;
+            self.conclude_server();
+        }
+    }
+
+    /// Once the fork server is buried, nobody answers for its workers any more.
+    fn conclude_server(&mut self) {
+        let ServerDeath { last_words, exit, reports_ended, told } = &mut self.server_death;
+        let (Some(last_words), Some(exit), true, false) =
+            (last_words, *exit, *reports_ended, *told)
+        else {
+            return;
+        };
+        *told = true;
+        let mut reason = format!("the fork server {exit}");
+        quote(&mut reason, last_words);
+        self.events.push(Event::ServerLost(reason));
+        let ids: Vec<WorkerId> = self.links.keys().copied().collect();
+        for id in ids {
+            let Some(link) = self.links.get_mut(&id) else { continue };
+            if link.pid.is_none() {
+                // Asked for, and never made.
+                self.on_died(id, Vec::new());
+            } else if link.death.last_words.is_some() && link.death.exit.is_none() {
+                link.death.exit = Some(Exit::Unknown);
+                self.conclude(id);
+            }
+        }
+    }
+}
+
+/// A worker's death as a text for people.
+fn epitaph(worker: WorkerId, link: &Link, exit: Exit, last_words: &[String]) -> String {
+    let slot = link.slot;
+    let mut text = match link.pid {
+        Some(pid) => format!("worker {worker} (slot {slot}, pid {pid}) {exit}"),
+        None => format!("worker {worker} (slot {slot}) never came to be"),
+    };
+    quote(&mut text, last_words);
+    text
+}
+
+fn quote(text: &mut String, last_words: &[String]) {
+    if !last_words.is_empty() {
+        text.push_str("; its last words:");
+    }
+    for line in last_words {
+        text.push_str("\n  | ");
+        text.push_str(line);
+    }
+}

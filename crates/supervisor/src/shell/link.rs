@@ -1,0 +1,268 @@
+//! One worker, as the loop sees it: the way to it, the thread that listens to it, its death.
+
+use std::collections::VecDeque;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use brigade_protocol::codec::{self, PART};
+use brigade_protocol::handshake::NearEnds;
+use brigade_protocol::id::{JobId, SlotId, Ticket, WorkerId};
+use brigade_protocol::ipc_channel::ipc::{IpcBytesReceiver, IpcBytesSender};
+use brigade_protocol::message::{Exit, FromWorker, TaskError, ToWorker, Value};
+use crossbeam_channel::Sender;
+use rustc_hash::FxHashMap;
+
+use super::Message;
+use crate::error::WorkerInfo;
+
+/// How many parts of large arguments may be under way unread.
+const MOST_PARTS: usize = 2;
+
+/// The loop's side of one worker.
+pub(super) struct Link {
+    pub(super) slot: SlotId,
+    /// Of the fork server that forked it.
+    pub(super) generation: u64,
+    pub(super) pid: Option<u32>,
+    /// The read end of its output, until the watch thread has it.
+    pub(super) output: Option<std::os::fd::OwnedFd>,
+    /// It is to be killed, or was.
+    pub(super) killed: bool,
+    pub(super) death: Death,
+    jobs: IpcBytesSender,
+    end_mark: IpcBytesSender,
+    /// How many replies and other answers it may still give.
+    credit: Arc<AtomicU64>,
+    outbox: VecDeque<Outgoing>,
+    parts_under_way: usize,
+}
+
+/// What is known of its end; with all three, it is buried.
+#[derive(Default)]
+pub(super) struct Death {
+    /// Its last lines, once its pidfd told of its death.
+    pub(super) last_words: Option<Vec<String>>,
+    /// Everything that it sent has been heard.
+    pub(super) heard_out: bool,
+    /// How it ended, by the fork server's word.
+    pub(super) exit: Option<Exit>,
+}
+
+/// Something to be sent, in order.
+enum Outgoing {
+    Message(Vec<u8>),
+    /// The arguments of a job from this offset on.
+    Arguments {
+        ticket: Ticket,
+        offset: usize,
+    },
+}
+
+impl Link {
+    pub(super) fn new(
+        worker: WorkerId,
+        slot: SlotId,
+        generation: u64,
+        near: NearEnds,
+        output: std::os::fd::OwnedFd,
+        max_output: u64,
+        inbox: Sender<Message>,
+    ) -> io::Result<Self> {
+        let NearEnds { jobs, replies, end_mark } = near;
+        let credit = Arc::new(AtomicU64::new(1));
+        let listener = Listener {
+            worker,
+            inbox,
+            credit: Arc::clone(&credit),
+            max_output,
+            parts: FxHashMap::default(),
+        };
+        std::thread::Builder::new()
+            .name("brigade-reader".into())
+            .stack_size(256 * 1024)
+            .spawn(move || listener.run(&replies))?;
+        Ok(Self {
+            slot,
+            generation,
+            pid: None,
+            output: Some(output),
+            killed: false,
+            death: Death::default(),
+            jobs,
+            end_mark,
+            credit,
+            outbox: VecDeque::new(),
+            parts_under_way: 0,
+        })
+    }
+
+    pub(super) fn info(&self, id: WorkerId) -> Option<WorkerInfo> {
+        self.pid.map(|pid| WorkerInfo { id, slot: self.slot, pid })
+    }
+
+    /// Allows the worker this many more answers.
+    pub(super) fn allow(&self, answers: usize) {
+        self.credit.fetch_add(answers as u64, Ordering::Relaxed);
+    }
+
+    /// Sends a message when what was sent before it is on its way.
+    pub(super) fn send(&mut self, message: Vec<u8>) {
+        self.outbox.push_back(Outgoing::Message(message));
+    }
+
+    /// Sends large arguments in parts.
+    pub(super) fn send_arguments(&mut self, ticket: Ticket) {
+        self.outbox.push_back(Outgoing::Arguments { ticket, offset: 0 });
+    }
+
+    /// The worker has read a part.
+    pub(super) fn part_taken(&mut self) {
+        self.parts_under_way = self.parts_under_way.saturating_sub(1);
+    }
+
+    /// Sends what may be under way; never blocks. An error means that the worker cannot be reached.
+    pub(super) fn flush<'a>(
+        &mut self,
+        arguments: impl Fn(JobId) -> Option<&'a [u8]>,
+    ) -> io::Result<()> {
+        while let Some(outgoing) = self.outbox.front_mut() {
+            match outgoing {
+                Outgoing::Message(message) => self.jobs.send(message)?,
+                Outgoing::Arguments { ticket, offset } => {
+                    if self.parts_under_way == MOST_PARTS {
+                        return Ok(());
+                    }
+                    let rest = arguments(ticket.job).and_then(|bytes| bytes.get(*offset..));
+                    let rest = rest.unwrap_or_default();
+                    let bytes = &rest[..rest.len().min(PART)];
+                    let part = ToWorker::Part { ticket: *ticket, bytes };
+                    self.jobs.send(&codec::encode(&part).map_err(io::Error::other)?)?;
+                    self.parts_under_way += 1;
+                    self.credit.fetch_add(1, Ordering::Relaxed);
+                    *offset += bytes.len();
+                    if bytes.len() < rest.len() {
+                        continue;
+                    }
+                }
+            }
+            self.outbox.pop_front();
+        }
+        Ok(())
+    }
+
+    /// Puts a mark behind all that the worker, which is dead, has sent: so the listener ends even if
+    /// somebody else holds its channel open.
+    pub(super) fn mark_end(&self) {
+        let mark = codec::encode(&FromWorker::End).expect("the end mark is a message");
+        // An error means that the listener is gone already.
+        drop(self.end_mark.send(&mark));
+    }
+}
+
+/// What a worker said.
+pub(crate) enum Heard {
+    Ready,
+    Replies(Vec<RawReply>),
+    Returned(Vec<Ticket>),
+    PartTaken,
+    /// It broke the protocol; nothing more is heard from it.
+    Violation,
+    /// Everything has been heard.
+    End,
+}
+
+/// A reply whose times are still those of `CLOCK_MONOTONIC`.
+pub(crate) struct RawReply {
+    pub(super) ticket: Ticket,
+    pub(super) started: u64,
+    pub(super) elapsed: u64,
+    pub(super) result: Result<Vec<u8>, TaskError>,
+}
+
+/// The thread that listens to one worker. It never sends to it, and waits for nothing else.
+struct Listener {
+    worker: WorkerId,
+    inbox: Sender<Message>,
+    credit: Arc<AtomicU64>,
+    max_output: u64,
+    /// Large outputs of which parts have come.
+    parts: FxHashMap<Ticket, Vec<u8>>,
+}
+
+/// A message that the worker must not have sent.
+struct Violation;
+
+impl Listener {
+    fn run(mut self, replies: &IpcBytesReceiver) {
+        loop {
+            // ipc-channel panics on packets of a certain shape.
+            let packet = catch_unwind(AssertUnwindSafe(|| replies.recv()));
+            let heard = match packet {
+                Ok(Ok(packet)) => self.hear(&packet).unwrap_or(Some(Heard::Violation)),
+                // Cannot be: this process holds a sender for the end mark.
+                Ok(Err(_)) | Err(_) => Some(Heard::Violation),
+            };
+            let Some(heard) = heard else { continue };
+            let last = matches!(heard, Heard::Violation | Heard::End);
+            let _ = self.inbox.send(Message::Heard(self.worker, heard));
+            if last {
+                return;
+            }
+        }
+    }
+
+    fn hear(&mut self, packet: &[u8]) -> Result<Option<Heard>, Violation> {
+        let message = codec::decode(packet).map_err(|_| Violation)?;
+        Ok(Some(match message {
+            FromWorker::End => Heard::End,
+            FromWorker::Ready => self.spend(1, Heard::Ready)?,
+            FromWorker::Taken => self.spend(1, Heard::PartTaken)?,
+            FromWorker::Returned(tickets) => self.spend(1, Heard::Returned(tickets))?,
+            FromWorker::Part { ticket, bytes } => {
+                self.gather(ticket, bytes)?;
+                return Ok(None);
+            }
+            FromWorker::Replies(replies) => {
+                let count = replies.len();
+                let mut raw = Vec::with_capacity(count);
+                for reply in replies {
+                    let result = match reply.result {
+                        Ok(Value::Inline(output)) => Ok(output.to_vec()),
+                        Ok(Value::Parts(length)) => Ok(self.gathered(reply.ticket, length)?),
+                        Err(error) => Err(error),
+                    };
+                    let (ticket, started, elapsed) = (reply.ticket, reply.started, reply.elapsed);
+                    raw.push(RawReply { ticket, started, elapsed, result });
+                }
+                self.spend(count as u64, Heard::Replies(raw))?
+            }
+        }))
+    }
+
+    /// A worker answers what it was asked, and no more: a flood would fill the memory.
+    fn spend(&self, answers: u64, heard: Heard) -> Result<Heard, Violation> {
+        let spent = self.credit.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |credit| {
+            credit.checked_sub(answers)
+        });
+        spent.map(|_| heard).map_err(|_| Violation)
+    }
+
+    fn gather(&mut self, ticket: Ticket, bytes: &[u8]) -> Result<(), Violation> {
+        let most = brigade_protocol::board::LANES;
+        if self.parts.len() >= most && !self.parts.contains_key(&ticket) {
+            return Err(Violation);
+        }
+        let output = self.parts.entry(ticket).or_default();
+        if (output.len() + bytes.len()) as u64 > self.max_output {
+            return Err(Violation);
+        }
+        output.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn gathered(&mut self, ticket: Ticket, length: u64) -> Result<Vec<u8>, Violation> {
+        self.parts.remove(&ticket).filter(|output| output.len() as u64 == length).ok_or(Violation)
+    }
+}

@@ -1,0 +1,189 @@
+//! The talk with the fork server, in threads of its own: whatever it does, the loop goes on.
+//!
+//! One thread starts it, sends requests and waits for its end; it lives as long as the pool. Another,
+//! one for each fork server, receives reports.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::process::Child;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use brigade_protocol::handshake::{FarEnds, Reports, Requests};
+use brigade_protocol::id::WorkerId;
+use brigade_protocol::message::{Exit, Hello, Request, Spawn};
+use crossbeam_channel::{Receiver, Sender};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
+
+use super::launch::{Launched, Program, exit_of, send_descriptor};
+use super::watch::{Watched, Who};
+use super::{Message, orphans};
+use crate::error::StartError;
+
+/// How long the fork server may take to go, once its channel is closed; it takes half a second to
+/// kill what is below it.
+const LEAVING: Duration = Duration::from_secs(1);
+
+/// What the loop asks of the server thread.
+pub(super) enum Command {
+    /// Start a fork server of this generation.
+    Start(u64),
+    /// Have it fork a worker, with the write end of its output pipe.
+    Spawn { spawn: Spawn, ends: FarEnds, output: OwnedFd },
+    /// Have it wait for a dead worker.
+    Reap(WorkerId),
+    /// Kill it.
+    Kill,
+    /// It is dead: bury it and tell.
+    Bury(u64),
+}
+
+/// The server thread's state.
+pub(super) struct Server {
+    program: Program,
+    board: OwnedFd,
+    inbox: Sender<Message>,
+    hello: Option<Hello>,
+    live: Option<Live>,
+}
+
+struct Live {
+    child: Child,
+    socket: OwnedFd,
+    requests: Requests,
+}
+
+/// What the loop has of a fork server that was started.
+pub(super) struct Ready {
+    pub(super) watched: Watched,
+    pub(super) hello: Hello,
+}
+
+impl Server {
+    /// Starts the first fork server in the server thread, and waits for it.
+    pub(super) fn start(
+        program: Program,
+        board: OwnedFd,
+        inbox: Sender<Message>,
+    ) -> Result<(Sender<Command>, JoinHandle<()>, Ready), StartError> {
+        let (commands, received) = crossbeam_channel::unbounded();
+        let (first, started) = crossbeam_channel::bounded(1);
+        let mut server = Self { program, board, inbox, hello: None, live: None };
+        let thread = std::thread::Builder::new()
+            .name("brigade-server".into())
+            .spawn(move || {
+                let result = server.launch(0);
+                let go_on = result.is_ok();
+                drop(first.send(result));
+                if go_on {
+                    server.run(&received);
+                }
+            })
+            .map_err(|source| StartError::System { what: "start a thread", source })?;
+        let ready = started.recv().expect("the server thread answers before it ends")?;
+        Ok((commands, thread, ready))
+    }
+
+    fn run(mut self, commands: &Receiver<Command>) {
+        while let Ok(command) = commands.recv() {
+            match command {
+                Command::Start(generation) => {
+                    let message = match self.launch(generation) {
+                        Ok(ready) => Message::ServerStarted(ready.watched),
+                        Err(error) => Message::ServerFailed(error.to_string()),
+                    };
+                    let _ = self.inbox.send(message);
+                }
+                // What cannot be sent was meant for one that is dead; its death is told by its pidfd.
+                Command::Spawn { spawn, ends, output } => drop(self.spawn(spawn, ends, &output)),
+                Command::Reap(worker) => {
+                    if let Some(live) = &self.live {
+                        let _ = live.requests.send(&Request::Reap(worker), None);
+                    }
+                }
+                Command::Kill => {
+                    if let Some(live) = &mut self.live {
+                        let _ = live.child.kill();
+                    }
+                }
+                Command::Bury(generation) => {
+                    let exit = self.live.take().map(|mut live| exit_of(&live.child.wait()));
+                    let exit = exit.unwrap_or(Exit::Unknown);
+                    if self.program.adopts_orphans {
+                        orphans::sweep();
+                    }
+                    let _ = self.inbox.send(Message::ServerBuried { generation, exit });
+                }
+            }
+        }
+        self.leave();
+    }
+
+    fn launch(&mut self, generation: u64) -> Result<Ready, StartError> {
+        let Launched { child, pidfd, output, socket, link } = self.program.launch()?;
+        let (hello, requests, reports) = link.split();
+        let live = Live { child, socket, requests };
+        let result = self.accept(&live, &hello, reports, generation);
+        self.live = Some(live);
+        if let Err(error) = result {
+            self.leave();
+            return Err(error);
+        }
+        let watched = Watched { who: Who::Server(generation), pidfd, output };
+        Ok(Ready { watched, hello })
+    }
+
+    fn accept(
+        &mut self,
+        live: &Live,
+        hello: &Hello,
+        reports: Reports,
+        generation: u64,
+    ) -> Result<(), StartError> {
+        // Jobs name their task by its place in the first hello.
+        if self.hello.get_or_insert_with(|| hello.clone()).tasks != hello.tasks {
+            return Err(StartError::Replaced { program: self.name() });
+        }
+        send_descriptor(&live.socket, &self.board)
+            .map_err(|source| StartError::System { what: "send the scoreboard", source })?;
+        let inbox = self.inbox.clone();
+        std::thread::Builder::new()
+            .name("brigade-reports".into())
+            .spawn(move || {
+                while let Ok(report) = reports.receive() {
+                    let _ = inbox.send(Message::Reported { generation, report });
+                }
+                let _ = inbox.send(Message::ReportsEnded { generation });
+            })
+            .map(drop)
+            .map_err(|source| StartError::System { what: "start a thread", source })
+    }
+
+    fn spawn(&self, spawn: Spawn, ends: FarEnds, output: &OwnedFd) -> io::Result<()> {
+        let Some(live) = &self.live else { return Ok(()) };
+        send_descriptor(&live.socket, output)?;
+        live.requests.send(&Request::Spawn(spawn), Some(ends))
+    }
+
+    /// Closes the channel, upon which the fork server kills what is below it and goes; kills it if
+    /// it does not.
+    fn leave(&mut self) {
+        let Some(Live { mut child, socket, requests }) = self.live.take() else { return };
+        drop((socket, requests));
+        let pid = Pid::from_child(&child);
+        if let Ok(pidfd) = pidfd_open(pid, PidfdFlags::empty()) {
+            let patience = LEAVING.try_into().ok();
+            let gone = poll(&mut [PollFd::new(&pidfd, PollFlags::IN)], patience.as_ref());
+            if !matches!(gone, Ok(1)) {
+                let _ = kill_process_group(pid, Signal::KILL);
+            }
+        }
+        let _ = child.wait();
+    }
+
+    fn name(&self) -> PathBuf {
+        self.program.name()
+    }
+}

@@ -1,0 +1,171 @@
+//! The bulk road: jobs in on one side, settlements out on the other, in order of completion.
+//!
+//! No future per job, and a bounded read-ahead: [`Feed::push`] blocks while as many jobs are under
+//! way as the workers can use, so that an input of any length needs the same memory.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+
+use crossbeam_channel::{Receiver, Sender};
+
+use crate::job::Job;
+use crate::pool::Shared;
+use crate::shell::{Message, Submission};
+use crate::sink::{Settlement, Sink};
+
+/// How many jobs are handed to the pool at once.
+const BATCH: usize = 256;
+
+/// The most bytes of arguments under way.
+const MOST_BYTES: usize = 8 * 1024 * 1024;
+
+/// How far the input is ahead of the reported results.
+#[derive(Debug, Default)]
+pub(crate) struct Window {
+    held: Mutex<Held>,
+    room: Condvar,
+    /// How many jobs the pool wants to have; the loop keeps it up to date.
+    pub(crate) appetite: Arc<AtomicUsize>,
+}
+
+#[derive(Debug, Default)]
+struct Held {
+    jobs: usize,
+    bytes: usize,
+    /// Nobody reports any more: the receiving side is gone.
+    closed: bool,
+}
+
+impl Window {
+    /// Takes a place, or tells that there is no room.
+    fn try_enter(&self, bytes: usize) -> bool {
+        let mut held = self.lock();
+        let entered = self.has_room(&held);
+        if entered {
+            held.jobs += 1;
+            held.bytes += bytes;
+        }
+        entered
+    }
+
+    fn enter(&self, bytes: usize) {
+        let mut held = self.lock();
+        while !self.has_room(&held) {
+            held = self.room.wait(held).unwrap_or_else(PoisonError::into_inner);
+        }
+        held.jobs += 1;
+        held.bytes += bytes;
+    }
+
+    fn leave(&self, jobs: usize, bytes: usize) {
+        let mut held = self.lock();
+        held.jobs = held.jobs.saturating_sub(jobs);
+        held.bytes = held.bytes.saturating_sub(bytes);
+        drop(held);
+        self.room.notify_one();
+    }
+
+    fn close(&self) {
+        self.lock().closed = true;
+        self.room.notify_all();
+    }
+
+    fn has_room(&self, held: &Held) -> bool {
+        let appetite = self.appetite.load(Ordering::Relaxed).max(1);
+        held.closed || held.jobs == 0 || (held.jobs < appetite && held.bytes < MOST_BYTES)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Where the jobs of a stream go in. Dropping it ends the input.
+pub struct Feed {
+    shared: Arc<Shared>,
+    window: Arc<Window>,
+    to: Sender<Settlement>,
+    batch: Vec<Submission>,
+}
+
+impl Feed {
+    /// Submits a job. It may wait in a batch of up to 256 until [`Feed::flush`]. Blocks while the
+    /// pool has enough to do.
+    pub fn push<T>(&mut self, tag: u64, job: Job<T>) {
+        let bytes = job.arguments.as_ref().map_or(0, Vec::len);
+        if !self.window.try_enter(bytes) {
+            // What is held back here may be what the window waits for.
+            self.flush();
+            self.window.enter(bytes);
+        }
+        let to = self.to.clone();
+        let submission = self.shared.submission(job, |id| Sink::stream(id, tag, to));
+        self.batch.extend(submission);
+        if self.batch.len() >= BATCH {
+            self.flush();
+        }
+    }
+
+    /// Hands over what is held back; call it before waiting for more input.
+    pub fn flush(&mut self) {
+        if !self.batch.is_empty() {
+            let batch = std::mem::take(&mut self.batch);
+            // A pool that is gone drops the batch, and every sink in it tells so.
+            let _ = self.shared.inbox.send(Message::Submit(batch));
+        }
+    }
+}
+
+impl Drop for Feed {
+    fn drop(&mut self) {
+        self.flush();
+        let _ = self.shared.inbox.send(Message::InputEnded);
+    }
+}
+
+/// Where the settlements of a stream come out, in order of completion. It ends when the [`Feed`] is
+/// dropped and every job is settled.
+pub struct Settlements {
+    window: Arc<Window>,
+    from: Receiver<Settlement>,
+}
+
+impl Settlements {
+    /// Tells that this many settlements, with this many bytes of arguments, have been dealt with:
+    /// that makes room for as many new jobs.
+    pub fn dealt_with(&self, jobs: usize, bytes: usize) {
+        self.window.leave(jobs, bytes);
+    }
+
+    /// Waits for the next settlement; `None` at the end.
+    pub fn wait_next(&self) -> Option<Settlement> {
+        self.from.recv().ok()
+    }
+
+    /// The next settlement if one is there now.
+    pub fn try_next(&self) -> Option<Settlement> {
+        self.from.try_recv().ok()
+    }
+}
+
+impl Iterator for Settlements {
+    type Item = Settlement;
+
+    fn next(&mut self) -> Option<Settlement> {
+        self.wait_next()
+    }
+}
+
+impl Drop for Settlements {
+    fn drop(&mut self) {
+        self.window.close();
+    }
+}
+
+pub(crate) fn stream(shared: Arc<Shared>) -> (Feed, Settlements) {
+    let (to, from) = crossbeam_channel::unbounded();
+    let window = Arc::new(Window { appetite: Arc::clone(&shared.appetite), ..Window::default() });
+    let _ = shared.inbox.send(Message::InputOpened);
+    let feed = Feed { shared, window: Arc::clone(&window), to, batch: Vec::new() };
+    (feed, Settlements { window, from })
+}

@@ -1,0 +1,65 @@
+//! The worker's side of the scoreboard: what its run threads do, said without a system call.
+//!
+//! [`brigade_protocol::board`] holds the layout. The supervisor reads it at any moment, above all
+//! after this worker's death, so the order of the stores is what matters: whoever reads `started`
+//! finds its `since`, and whoever reads `finished` finds all that the job did before.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use brigade_protocol::board::{FINISHED, LANE, LANES, PAGE, SINCE, STARTED};
+use brigade_protocol::id::Seq;
+
+/// One slot's page.
+#[repr(C)]
+pub(crate) struct Page {
+    lanes: [Lane; LANES],
+}
+
+/// What one run thread writes.
+#[repr(C)]
+pub(crate) struct Lane {
+    started: AtomicU64,
+    since: AtomicU64,
+    finished: AtomicU64,
+    unused: [AtomicU64; 5],
+}
+
+const _: () = {
+    assert!(size_of::<Page>() == PAGE && size_of::<Lane>() == LANE);
+    assert!(std::mem::offset_of!(Lane, started) == STARTED);
+    assert!(std::mem::offset_of!(Lane, since) == SINCE);
+    assert!(std::mem::offset_of!(Lane, finished) == FINISHED);
+};
+
+impl Page {
+    /// Writes that everything is as in a slot where nothing has ever run. The page may be that of
+    /// an earlier worker in this slot.
+    pub(crate) fn clear(&self) {
+        for lane in &self.lanes {
+            for word in [&lane.started, &lane.since, &lane.finished] {
+                word.store(0, Ordering::Release);
+            }
+        }
+    }
+
+    /// The lane of one run thread.
+    pub(crate) fn lane(&self, number: usize) -> &Lane {
+        &self.lanes[number]
+    }
+}
+
+impl Lane {
+    /// Writes that this call starts now.
+    ///
+    /// Calls must be started in the order of their [`Seq`]: the caller holds the lock under which
+    /// it took the call.
+    pub(crate) fn start(&self, call: Seq, now: u64) {
+        self.since.store(now, Ordering::Relaxed);
+        self.started.store(call.0, Ordering::Release);
+    }
+
+    /// Writes that the call has run to its end, whatever came of it.
+    pub(crate) fn finish(&self, call: Seq) {
+        self.finished.store(call.0, Ordering::Release);
+    }
+}

@@ -1,0 +1,239 @@
+//! The fork server: forks workers on request, waits for them, and cleans up behind them.
+//!
+//! It decides nothing, knows nothing of jobs, and has a single thread for all its life, so that a
+//! forked worker can do whatever a fresh process could.
+//!
+//! ```text
+//!  set up ─▶ hello ─▶ scoreboard ─▶ wait for a request ◀──────────┐
+//!                                    │     │      │ nothing for 1 s│
+//!                              Spawn │     │ Reap │               │
+//!                                    ▼     ▼      ▼               │
+//!                                  fork  wait    tidy ────────────┘
+//!         any error, any panic, supervisor gone ─▶ sweep ─▶ exit
+//! ```
+//!
+//! The supervisor's death is the end of the control channel. So every way out goes through
+//! [`Family::sweep`], and nothing that was started here outlives the supervisor.
+
+mod descriptors;
+mod family;
+
+use std::fmt;
+use std::io::{self, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
+use std::panic::{self, AssertUnwindSafe};
+use std::time::Duration;
+
+use brigade_protocol::handshake::{self, FarEnds, HandshakeError, ToSupervisor};
+use brigade_protocol::message::{BuildId, Hello, Report, Request, Spawn};
+use brigade_protocol::{VARIABLE, board};
+use nix::sys::prctl;
+use nix::sys::signal::{SigSet, Signal};
+use nix::unistd::{ForkResult, Pid};
+
+use self::descriptors::{DescriptorError, Descriptors};
+use self::family::Family;
+use crate::complain::{BROKEN, complain};
+use crate::os::{self, SingleThreaded};
+use crate::registry::Registry;
+use crate::worker::{self, Birth};
+
+/// How long it waits for a request before it tidies up.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The variable that tells the soft limit of descriptors that workers are to have: the supervisor
+/// raises its own, and `select(2)` in a job breaks above 1024.
+const NOFILE_VARIABLE: &str = "BRIGADE_NOFILE";
+
+/// Serves until the supervisor is gone. Returns the exit code.
+pub(crate) fn run(registry: &Registry) -> i32 {
+    let mut server = match set_up(registry) {
+        Ok(server) => server,
+        Err(failure) => {
+            complain(format_args!("fork server: {failure}"));
+            return BROKEN;
+        }
+    };
+    let end = panic::catch_unwind(AssertUnwindSafe(|| server.serve()));
+    server.family.sweep();
+    match end {
+        Ok(End::SupervisorGone) => 0,
+        Ok(End::Broken(failure)) => {
+            complain(format_args!("fork server: {failure}"));
+            BROKEN
+        }
+        // The panic hook has said why.
+        Err(_) => BROKEN,
+    }
+}
+
+struct Server<'a> {
+    registry: &'a Registry,
+    alone: SingleThreaded,
+    supervisor: Option<ToSupervisor>,
+    descriptors: Descriptors,
+    scoreboard: Option<OwnedFd>,
+    family: Family,
+    pid: Pid,
+    descriptor_limit: Option<u64>,
+}
+
+/// Why it stops serving.
+enum End {
+    SupervisorGone,
+    Broken(Failure),
+}
+
+impl Server<'_> {
+    fn serve(&mut self) -> End {
+        loop {
+            let Some(supervisor) = &self.supervisor else { return End::SupervisorGone };
+            let report = match supervisor.receive(PATIENCE) {
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                    return End::SupervisorGone;
+                }
+                Err(error) => return End::Broken(Failure::Nonsense(error.to_string())),
+                Ok(None) => {
+                    self.family.tidy();
+                    continue;
+                }
+                Ok(Some((Request::Reap(worker), _))) => {
+                    Ok(Report::Reaped { worker, exit: self.family.reap(worker) })
+                }
+                Ok(Some((Request::Spawn(spawn), ends))) => self.spawn(spawn, ends),
+            };
+            match (report, &self.supervisor) {
+                (Err(failure), _) => return End::Broken(failure),
+                (Ok(report), Some(supervisor)) if supervisor.report(&report).is_ok() => {}
+                (Ok(_), _) => return End::SupervisorGone,
+            }
+            self.family.bury();
+        }
+    }
+
+    fn spawn(&mut self, spawn: Spawn, ends: Option<FarEnds>) -> Result<Report, Failure> {
+        let Some(ends) = ends else {
+            return Err(Failure::Nonsense("a spawn request came without channel ends".into()));
+        };
+        if !(1..=board::LANES).contains(&usize::from(spawn.threads)) {
+            let what = format!("a spawn request asks for {} threads", spawn.threads);
+            return Err(Failure::Nonsense(what));
+        }
+        let output = self.descriptors.next()?;
+        match os::fork(self.alone) {
+            Ok(ForkResult::Child) => self.become_worker(spawn, ends, output),
+            Ok(ForkResult::Parent { child }) => {
+                self.family.add(spawn.worker, child);
+                Ok(Report::Spawned { worker: spawn.worker, pid: child.as_raw().unsigned_abs() })
+            }
+            Err(errno) => Ok(Report::NotSpawned { worker: spawn.worker, errno: errno as i32 }),
+        }
+        // The far ends and the pipe are dropped here: only the worker may hold them open.
+    }
+
+    /// The child's side of the fork. Nothing of the fork server may run in it any more: neither
+    /// the rest of the loop nor, by a panic, the sweep.
+    fn become_worker(&mut self, spawn: Spawn, ends: FarEnds, output: OwnedFd) -> ! {
+        let born = panic::catch_unwind(AssertUnwindSafe(|| {
+            drop(self.supervisor.take());
+            worker::run(Birth {
+                spawn,
+                ends,
+                output,
+                scoreboard: self.scoreboard.take(),
+                fork_server: self.pid,
+                descriptor_limit: self.descriptor_limit,
+                registry: self.registry,
+                alone: self.alone,
+            })
+        }));
+        match born {
+            Ok(never) => never,
+            Err(_) => os::exit_now(BROKEN),
+        }
+    }
+}
+
+fn set_up(registry: &Registry) -> Result<Server<'_>, Failure> {
+    let alone = SingleThreaded::check().map_err(Failure::Proc)?.ok_or(Failure::Threads)?;
+    let place = os::take_variable(VARIABLE, alone).unwrap_or_default();
+    let place = place.into_string().map_err(|_| Failure::Nonsense("its variable is not UTF-8".into()))?;
+    let descriptor_limit = os::take_variable(NOFILE_VARIABLE, alone)
+        .and_then(|limit| limit.to_str().and_then(|limit| limit.parse().ok()));
+
+    // What this process inherited, and its workers are not to have.
+    SigSet::empty().thread_set_mask()?;
+    // Ignored, it would make the kernel wait for the dead in our stead, and free their pids.
+    os::default_action(Signal::SIGCHLD)?;
+    // What was printed before `init` would otherwise be printed by each worker once more.
+    let _ = io::stdout().flush();
+    // Before anything is opened here: an ipc-channel whose end is closed behind it panics.
+    os::close_strays().map_err(Failure::Proc)?;
+    prctl::set_child_subreaper(true)?;
+
+    let descriptors = Descriptors::open()?;
+    let hello = Hello { build: build_id().map_err(Failure::Proc)?, tasks: registry.infos() };
+    let supervisor = handshake::connect(&place, &hello)?;
+    let scoreboard = descriptors.next()?;
+    Ok(Server {
+        registry,
+        alone,
+        supervisor: Some(supervisor),
+        descriptors,
+        scoreboard: Some(scoreboard),
+        family: Family::new(),
+        pid: Pid::this(),
+        descriptor_limit,
+    })
+}
+
+/// Two processes with this id in common run the same file: it has not been rewritten between.
+fn build_id() -> io::Result<BuildId> {
+    let file = std::fs::metadata("/proc/self/exe")?;
+    let modified = i128::from(file.mtime()) * 1_000_000_000 + i128::from(file.mtime_nsec());
+    Ok(BuildId(format!("{}:{}:{}:{modified}", file.dev(), file.ino(), file.size())))
+}
+
+/// Why it cannot go on.
+enum Failure {
+    Threads,
+    Proc(io::Error),
+    System(nix::Error),
+    Descriptor(DescriptorError),
+    Handshake(HandshakeError),
+    Nonsense(String),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Threads => f.write_str(
+                "init must be called before any other thread starts: make it the first line of main",
+            ),
+            Self::Proc(error) => write!(f, "cannot read /proc: {error}; it must be mounted"),
+            Self::System(errno) => write!(f, "cannot set itself up: {}", errno.desc()),
+            Self::Descriptor(error) => error.fmt(f),
+            Self::Handshake(error) => write!(f, "cannot reach the supervisor: {error}"),
+            Self::Nonsense(what) => write!(f, "{what}; it was started by something else than a supervisor of its version"),
+        }
+    }
+}
+
+impl From<nix::Error> for Failure {
+    fn from(errno: nix::Error) -> Self {
+        Self::System(errno)
+    }
+}
+
+impl From<DescriptorError> for Failure {
+    fn from(error: DescriptorError) -> Self {
+        Self::Descriptor(error)
+    }
+}
+
+impl From<HandshakeError> for Failure {
+    fn from(error: HandshakeError) -> Self {
+        Self::Handshake(error)
+    }
+}

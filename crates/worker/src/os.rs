@@ -1,0 +1,119 @@
+//! What the standard library and nix cannot do safely: the only `unsafe` of this crate.
+//!
+//! Each function here is safe to call as documented; none makes a decision.
+
+use std::fs;
+use std::io::{self, IoSliceMut};
+use std::num::NonZeroUsize;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+
+use brigade_protocol::board;
+use nix::libc;
+use nix::sys::mman::{self, MapFlags, ProtFlags};
+use nix::sys::signal::{self, SigHandler, Signal};
+use nix::sys::socket::{self, ControlMessageOwned, MsgFlags};
+use nix::unistd::{self, ForkResult};
+
+use crate::board::Page;
+
+/// That this process has exactly one thread: what fork and changes of the environment rest on.
+#[derive(Clone, Copy)]
+pub(crate) struct SingleThreaded(());
+
+impl SingleThreaded {
+    /// Looks whether it is so now. It stays so until this process starts a thread.
+    pub(crate) fn check() -> io::Result<Option<Self>> {
+        let threads = fs::read_dir("/proc/self/task")?.count();
+        Ok((threads == 1).then_some(Self(())))
+    }
+}
+
+/// Takes a variable out of the environment and returns its value.
+pub(crate) fn take_variable(name: &str, _: SingleThreaded) -> Option<std::ffi::OsString> {
+    let value = std::env::var_os(name)?;
+    // SAFETY: with a single thread nobody reads the environment meanwhile.
+    unsafe { std::env::remove_var(name) };
+    Some(value)
+}
+
+/// Sets a variable of the environment.
+pub(crate) fn set_variable(name: &str, value: &str, _: SingleThreaded) {
+    // SAFETY: with a single thread nobody reads the environment meanwhile.
+    unsafe { std::env::set_var(name, value) };
+}
+
+/// Forks. The child has one thread, too, and must never return to its parent's callers.
+pub(crate) fn fork(_: SingleThreaded) -> nix::Result<ForkResult> {
+    // SAFETY: with a single thread no lock is held by a thread that the child does not have, so
+    // the child may do whatever its parent might.
+    unsafe { unistd::fork() }
+}
+
+/// Ends this process at once: no destructor, no exit handler, nothing flushed.
+pub(crate) fn exit_now(code: i32) -> ! {
+    // SAFETY: `_exit` is always safe to call; it does not return.
+    unsafe { libc::_exit(code) }
+}
+
+/// Gives a signal its default action.
+pub(crate) fn default_action(which: Signal) -> nix::Result<()> {
+    // SAFETY: the default action is no handler, so there is no code that could be unsafe to run.
+    unsafe { signal::signal(which, SigHandler::SigDfl) }.map(drop)
+}
+
+/// Closes every descriptor from 3 on, whoever left it open.
+pub(crate) fn close_strays() -> io::Result<()> {
+    // SAFETY: called before this process opens any descriptor of its own; those that are open
+    // were inherited, and nothing here owns them.
+    if unsafe { libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, 0) } == 0 {
+        return Ok(());
+    }
+    // A kernel older than 5.9, or one that is told to refuse what it does not know.
+    let numbers: Vec<RawFd> = fs::read_dir("/proc/self/fd")?
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .filter(|number| *number >= 3)
+        .collect();
+    for number in numbers {
+        // SAFETY: as above. The listing's own descriptor is closed already, which gives EBADF.
+        unsafe { libc::close(number) };
+    }
+    Ok(())
+}
+
+/// Receives one byte from a socket, with the descriptors that came beside it (close-on-exec).
+/// No byte at all means that the other side is closed.
+pub(crate) fn receive_descriptors(from: BorrowedFd<'_>) -> nix::Result<Option<(u8, Vec<OwnedFd>)>> {
+    let mut byte = [0];
+    let mut control = nix::cmsg_space!([RawFd; 1]);
+    let mut into = [IoSliceMut::new(&mut byte)];
+    let flags = MsgFlags::MSG_CMSG_CLOEXEC;
+    let message = socket::recvmsg::<()>(from.as_raw_fd(), &mut into, Some(&mut control), flags)?;
+    let mut descriptors = Vec::new();
+    for item in message.cmsgs()? {
+        if let ControlMessageOwned::ScmRights(numbers) = item {
+            // SAFETY: the kernel has just installed these for this process; nobody else knows them.
+            descriptors.extend(numbers.iter().map(|&fd| unsafe { OwnedFd::from_raw_fd(fd) }));
+        }
+    }
+    let received = message.bytes;
+    Ok((received > 0).then_some((byte[0], descriptors)))
+}
+
+/// Maps the page of one slot, for good.
+pub(crate) fn map_page(scoreboard: &OwnedFd, slot: u32) -> io::Result<&'static Page> {
+    let offset = u64::from(slot) * board::PAGE as u64;
+    let length = fs::File::from(scoreboard.try_clone()?).metadata()?.len();
+    if length < offset + board::PAGE as u64 {
+        let message = format!("the scoreboard of {length} bytes has no page for slot {slot}");
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+    }
+    let size = NonZeroUsize::new(board::PAGE).ok_or(io::ErrorKind::InvalidInput)?;
+    let offset = libc::off_t::try_from(offset).map_err(io::Error::other)?;
+    let access = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
+    // SAFETY: a fresh mapping at an address of the kernel's choice touches no memory in use.
+    let at = unsafe { mman::mmap(None, size, access, MapFlags::MAP_SHARED, scoreboard, offset) }?;
+    // SAFETY: `at` is page-aligned and `board::PAGE` bytes long, which is the size of `Page`; any
+    // bytes are a valid `Page`, which consists of atomics; and it is never unmapped. Whoever
+    // shares the file may only change these atomics, or shrink it, which kills this worker alone.
+    Ok(unsafe { at.cast::<Page>().as_ref() })
+}

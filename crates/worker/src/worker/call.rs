@@ -1,0 +1,79 @@
+//! One call, from its arguments to its reply.
+
+use brigade_protocol::codec::{MESSAGE_BUDGET, OVERHEAD};
+use brigade_protocol::message::{TaskError, TaskErrorKind};
+
+use super::packet::Call;
+use super::pending::{Done, Output};
+use super::wire::Wire;
+use super::{clock, panics};
+use crate::board::Lane;
+use crate::registry::Registry;
+use crate::task::Context;
+
+/// A buffer that an unusually large output has made larger than this is not kept.
+const KEPT: usize = 1024 * 1024;
+
+/// A location is a path and two numbers; what is longer is none.
+const LONGEST_LOCATION: usize = 8 * 1024;
+
+/// Runs the calls of one run thread, one at a time.
+pub(super) struct Runner<'a> {
+    registry: &'a Registry,
+    max_output: u64,
+    output: Vec<u8>,
+}
+
+impl<'a> Runner<'a> {
+    pub(super) fn new(registry: &'a Registry, max_output: u64) -> Self {
+        Self { registry, max_output, output: Vec::new() }
+    }
+
+    /// Runs a call that has been started at `since`. An output that is too large for a message is
+    /// sent at once.
+    pub(super) fn run(&mut self, call: &Call<'_>, since: u64, lane: &Lane, wire: &Wire) -> Done {
+        if self.output.capacity() > KEPT {
+            self.output = Vec::new();
+        }
+        self.output.clear();
+        let result = self.attempt(call);
+        let elapsed = clock().saturating_sub(since);
+        lane.finish(call.seq);
+        let result = match result {
+            Err(error) => Err(Box::new(cut(error))),
+            Ok(()) if self.output.len() <= MESSAGE_BUDGET - OVERHEAD => Ok(Output::Inline),
+            Ok(()) => {
+                wire.parts(call.ticket, &self.output);
+                Ok(Output::Parts(self.output.len() as u64))
+            }
+        };
+        Done { ticket: call.ticket, started: since, elapsed, result }
+    }
+
+    /// The output of the last call.
+    pub(super) fn output(&self) -> &[u8] {
+        &self.output
+    }
+
+    fn attempt(&mut self, call: &Call<'_>) -> Result<(), TaskError> {
+        let Some(task) = self.registry.get(call.task) else {
+            let message = format!("no task number {}", call.task);
+            return Err(TaskError::new(TaskErrorKind::BadArguments, message));
+        };
+        let context = Context::new(call.ticket);
+        let output = &mut self.output;
+        panics::catch(|| (task.entry)(&context, call.form, call.arguments, output))??;
+        let (length, most) = (self.output.len(), self.max_output);
+        if length as u64 > most {
+            let message = format!("output of {length} bytes is larger than the limit of {most} bytes");
+            return Err(TaskError::new(TaskErrorKind::BadOutput, message));
+        }
+        Ok(())
+    }
+}
+
+/// A task may have made an error by hand, with texts of any length.
+fn cut(error: TaskError) -> TaskError {
+    let location = error.location.filter(|location| location.len() <= LONGEST_LOCATION);
+    TaskError { kind: error.kind, ..TaskError::panicked(error.message, location, error.backtrace) }
+}

@@ -1,0 +1,329 @@
+//! What the threads of a worker share: the queue of calls, the replies not sent yet, and who
+//! receives. One lock, taken once per job, and never while a job runs or a message is sent.
+//!
+//! **Receiving** is a role, and the receiver itself the token: whoever takes it out of the desk
+//! waits for the next packet with it. A run thread with nothing to do takes it, so that the first
+//! job of a frame is run by the thread that received it, without a hand-over. If all run threads
+//! stay busy, the timekeeper asks the stand-in to take it, for recalls must be answered.
+//!
+//! ```text
+//!             nothing to do                       busy for a tick
+//!  run thread ◀──────────── receiver in the desk ────────────────▶ stand-in
+//!             ────────────▶                      ◀────────────────
+//!               a packet                   a packet, and a run thread is idle
+//! ```
+//!
+//! **Sending** is done by the run thread that ends a frame or empties the queue, without a
+//! hand-over. A reply that stays behind while another job starts is the timekeeper's care.
+
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use brigade_protocol::ipc_channel::ipc::IpcBytesReceiver;
+
+use super::packet::Message;
+use super::pending::{Done, Pending};
+use super::queue::{Hand, Queue, Violation};
+use super::wire::{Owed, Wire};
+use super::{clock, violation};
+use crate::board::Lane;
+
+/// How old a reply may become before it is sent, in nanoseconds; also how often the timekeeper
+/// looks while jobs run.
+const TICK: u64 = 1_000_000;
+
+/// After so many ticks without a packet the timekeeper sleeps until it is roused: as long as
+/// packets keep coming, none of them has to wake it.
+const QUIET_TICKS: u32 = 10;
+
+/// The desk.
+pub(super) struct Desk {
+    state: Mutex<State>,
+    wire: Wire,
+    /// Something for run threads: calls, the receiver, or the end.
+    work: Condvar,
+    /// Something for the timekeeper.
+    rouse: Condvar,
+    /// The stand-in is wanted.
+    stand_in: Condvar,
+}
+
+struct State {
+    queue: Queue,
+    pending: Pending,
+    owed: Owed,
+    receiver: Option<IpcBytesReceiver>,
+    stand_in_wanted: bool,
+    timekeeper: Timekeeper,
+    /// Packets received so far.
+    received: u64,
+    /// Run threads that wait for work.
+    idle: usize,
+    /// Run threads that run a job.
+    running: usize,
+    /// Whether the last job took less than a tick.
+    quick: bool,
+    stopping: bool,
+}
+
+#[derive(PartialEq)]
+enum Timekeeper {
+    /// It looks again within a tick.
+    Awake,
+    Asleep,
+}
+
+/// What a run thread is to do next.
+pub(super) enum Step {
+    /// Run the call in its hand, which started at this time.
+    Run(u64),
+    /// Send what there is.
+    Send,
+    /// Wait for a packet.
+    Receive(IpcBytesReceiver),
+    /// All is done, and no more will come: send what there is and exit.
+    Exit,
+}
+
+/// What the timekeeper is to do next.
+pub(super) enum Errand {
+    /// Send what there is.
+    Send,
+    /// Start the stand-in, which is wanted for the first time.
+    HireStandIn,
+}
+
+impl Desk {
+    pub(super) fn new(receiver: IpcBytesReceiver, wire: Wire) -> Self {
+        let state = State {
+            queue: Queue::new(),
+            pending: Pending::default(),
+            owed: Owed::default(),
+            receiver: Some(receiver),
+            stand_in_wanted: false,
+            timekeeper: Timekeeper::Awake,
+            received: 0,
+            idle: 0,
+            running: 0,
+            quick: true,
+            stopping: false,
+        };
+        Self {
+            state: Mutex::new(state),
+            wire,
+            work: Condvar::new(),
+            rouse: Condvar::new(),
+            stand_in: Condvar::new(),
+        }
+    }
+
+    /// The way to the supervisor.
+    pub(super) fn wire(&self) -> &Wire {
+        &self.wire
+    }
+
+    /// Takes in what a run thread has done, with its output, and tells it what to do next.
+    pub(super) fn next(&self, lane: &Lane, hand: &mut Hand, done: Option<(Done, &[u8])>) -> Step {
+        // One reading of the clock is the end of a job and the start of the one that follows.
+        let mut now = done.as_ref().map(|(done, _)| done.ended());
+        let mut state = self.lock();
+        if let Some((done, output)) = done {
+            state.running -= 1;
+            state.quick = done.elapsed < TICK;
+            state.pending.push(done, output);
+            if state.pending.is_full() || !state.queue.continues(hand) {
+                return Step::Send;
+            }
+            // The reply stays behind while the next job runs.
+            self.rouse(&mut state);
+        }
+        loop {
+            if let Some(seq) = state.queue.take(hand) {
+                state.running += 1;
+                let since = now.unwrap_or_else(clock);
+                // Under the lock, so that calls are started in the order of their places.
+                lane.start(seq, since);
+                return Step::Run(since);
+            }
+            hand.empty();
+            if state.stopping {
+                if state.running == 0 {
+                    return Step::Exit;
+                }
+            } else if let Some(receiver) = state.receiver.take() {
+                return Step::Receive(receiver);
+            }
+            state.idle += 1;
+            state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state.idle -= 1;
+            now = None;
+        }
+    }
+
+    /// Sends everything that is there to be sent.
+    pub(super) fn send(&self) {
+        // This lock first: what another thread has taken to send is sent before we return.
+        let mut sender = self.wire.lock();
+        let spare = std::mem::take(&mut sender.spare);
+        let (mut pending, owed) = {
+            let mut state = self.lock();
+            (std::mem::replace(&mut state.pending, spare), std::mem::take(&mut state.owed))
+        };
+        sender.owed(owed);
+        sender.replies(&mut pending);
+        sender.spare = pending;
+    }
+
+    /// Takes in what a run thread received, and the receiver. Tells whether something is owed now.
+    pub(super) fn take_in(&self, receiver: IpcBytesReceiver, message: Message) -> bool {
+        let mut state = self.lock();
+        let calls = state.accept(message);
+        state.receiver = Some(receiver);
+        if calls > 0 {
+            // This thread takes one of the calls; one of those woken takes the receiver.
+            self.wake(&state, calls);
+            self.rouse(&mut state);
+        }
+        !state.owed.is_empty()
+    }
+
+    /// Takes in what the stand-in received. It gets the receiver back unless a run thread had
+    /// better have it.
+    pub(super) fn take_in_by_stand_in(
+        &self,
+        receiver: IpcBytesReceiver,
+        message: Message,
+    ) -> Option<IpcBytesReceiver> {
+        let mut state = self.lock();
+        let calls = state.accept(message);
+        if !state.owed.is_empty() {
+            self.rouse.notify_one();
+        }
+        if state.stopping {
+            self.work.notify_all();
+        }
+        // After a long job another long one is likely: the receiver would soon be back here.
+        if state.idle == 0 || !state.quick {
+            self.wake(&state, calls);
+            return Some(receiver);
+        }
+        state.receiver = Some(receiver);
+        self.wake(&state, calls + 1);
+        self.rouse(&mut state);
+        None
+    }
+
+    /// Waits until the stand-in is wanted.
+    pub(super) fn await_stand_in(&self) -> IpcBytesReceiver {
+        let mut state = self.lock();
+        loop {
+            if std::mem::take(&mut state.stand_in_wanted)
+                && let Some(receiver) = state.receiver.take()
+            {
+                return receiver;
+            }
+            state = self.stand_in.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Whether no more calls will come, so that the supervisor may close the channel.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.lock().stopping
+    }
+
+    /// Waits until there is something for the timekeeper to do.
+    pub(super) fn next_errand(&self, watch: &mut Watch) -> Errand {
+        let mut state = self.lock();
+        loop {
+            let now = clock();
+            let due = state.pending.oldest().map(|ended| ended + TICK);
+            if !state.owed.is_empty() || due.is_some_and(|due| due <= now) {
+                return Errand::Send;
+            }
+            if watch.misses_a_receiver(&state) {
+                state.stand_in_wanted = true;
+                self.stand_in.notify_one();
+                if !std::mem::replace(&mut watch.has_stand_in, true) {
+                    return Errand::HireStandIn;
+                }
+            }
+            if due.is_none() && watch.may_sleep(&state) {
+                state.timekeeper = Timekeeper::Asleep;
+                state = self.rouse.wait(state).unwrap_or_else(PoisonError::into_inner);
+                state.timekeeper = Timekeeper::Awake;
+            } else {
+                let patience = Duration::from_nanos(due.map_or(TICK, |due| due - now));
+                let woken = self.rouse.wait_timeout(state, patience);
+                state = woken.unwrap_or_else(PoisonError::into_inner).0;
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing of a job runs under this lock; a panic of ours ends the worker.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Wakes at most so many idle run threads.
+    fn wake(&self, state: &State, most: usize) {
+        for _ in 0..state.idle.min(most) {
+            self.work.notify_one();
+        }
+    }
+
+    /// Sees that the timekeeper looks within a tick.
+    fn rouse(&self, state: &mut State) {
+        if state.timekeeper == Timekeeper::Asleep {
+            state.timekeeper = Timekeeper::Awake;
+            self.rouse.notify_one();
+        }
+    }
+}
+
+impl State {
+    /// Takes in a message; returns how many calls it brought.
+    fn accept(&mut self, message: Message) -> usize {
+        self.received += 1;
+        let accepted: Result<usize, Violation> = match message {
+            Message::Calls(packet) => self.queue.push(packet),
+            Message::Part(part) => {
+                self.owed.taken += 1;
+                self.queue.gather(&part).map(|()| 0)
+            }
+            Message::Recall => {
+                self.owed.returned.push(self.queue.clear());
+                Ok(0)
+            }
+            Message::Stop => {
+                self.stopping = true;
+                Ok(0)
+            }
+        };
+        accepted.unwrap_or_else(|what| violation(format_args!("{what}")))
+    }
+}
+
+/// What the timekeeper remembers from look to look.
+#[derive(Default)]
+pub(super) struct Watch {
+    received: u64,
+    quiet: u32,
+    has_stand_in: bool,
+}
+
+impl Watch {
+    /// Whether all run threads have been busy since the last look, with nobody receiving.
+    fn misses_a_receiver(&mut self, state: &State) -> bool {
+        let news = std::mem::replace(&mut self.received, state.received) != state.received;
+        self.quiet = if news { 0 } else { self.quiet.saturating_add(1) };
+        !news && state.receiver.is_some() && state.running > 0 && state.idle == 0
+    }
+
+    /// Whether nothing can come to need it without rousing it.
+    fn may_sleep(&self, state: &State) -> bool {
+        if state.running == 0 {
+            return self.quiet > QUIET_TICKS;
+        }
+        state.receiver.is_none() || state.stand_in_wanted
+    }
+}

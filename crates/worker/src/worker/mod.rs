@@ -1,0 +1,131 @@
+//! A worker: the process that runs jobs, from its fork to its exit.
+//!
+//! ```text
+//!                 packets                    calls                     replies
+//!  supervisor ══════════════▶ receiver ───▶ ┌──────┐ ───▶ run threads ───▶ ┌──────┐ ══▶ supervisor
+//!                          (one thread's    │ Desk │      call::run        │ Wire │
+//!                             at a time)    └──────┘                       └──────┘
+//!                                              ▲  timekeeper: replies older than 1 ms,
+//!                                              └─ and a stand-in to receive if all are busy
+//! ```
+//!
+//! Threads and what they do are in [`threads`], the state they share under one lock in [`desk`].
+//! A worker has one thread until its first frame comes. That main thread is the first run thread.
+//!
+//! A worker makes no decision either. Whatever goes wrong with the channel ends it: the supervisor
+//! knows from the scoreboard what it was doing.
+
+mod call;
+mod desk;
+mod packet;
+mod panics;
+mod pending;
+mod queue;
+mod threads;
+mod wire;
+
+use std::fs::File;
+use std::os::fd::OwnedFd;
+
+use brigade_protocol::WORKER_VARIABLE;
+use brigade_protocol::handshake::FarEnds;
+use brigade_protocol::message::Spawn;
+use nix::sys::prctl;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::signal::Signal;
+use nix::unistd::{self, Pid};
+
+use self::desk::Desk;
+use self::threads::Crew;
+use self::wire::Wire;
+use crate::board::Page;
+use crate::complain::{BROKEN, complain};
+use crate::os::{self, SingleThreaded};
+use crate::registry::Registry;
+
+/// If memory runs out, the system is to end a worker rather than the supervisor.
+const OOM_SCORE: i32 = 500;
+
+/// What a worker is born with.
+pub(crate) struct Birth<'a> {
+    pub(crate) spawn: Spawn,
+    pub(crate) ends: FarEnds,
+    pub(crate) output: OwnedFd,
+    pub(crate) scoreboard: Option<OwnedFd>,
+    pub(crate) fork_server: Pid,
+    pub(crate) descriptor_limit: Option<u64>,
+    pub(crate) registry: &'a Registry,
+    pub(crate) alone: SingleThreaded,
+}
+
+/// Lives a worker's life. The process has just been forked and has one thread.
+pub(crate) fn run(birth: Birth<'_>) -> ! {
+    let worker = birth.spawn.worker;
+    let page = match set_up(&birth) {
+        Ok(page) => page,
+        Err(error) => {
+            complain(format_args!("worker {worker}: cannot start: {error}"));
+            os::exit_now(BROKEN);
+        }
+    };
+    let Birth { spawn, ends, output, scoreboard, registry, .. } = birth;
+    drop((output, scoreboard));
+    panics::install_hook();
+    let wire = Wire::new(ends.replies);
+    wire.ready();
+    let desk = Desk::new(ends.jobs, wire);
+    threads::main(&Crew { desk, page, registry, spawn })
+}
+
+fn set_up(birth: &Birth<'_>) -> std::io::Result<&'static Page> {
+    // Its own session: a signal to its group reaches its descendants and nobody else.
+    unistd::setsid()?;
+    prctl::set_pdeathsig(Signal::SIGKILL)?;
+    if unistd::getppid() != birth.fork_server {
+        // The fork server died before the death signal was set: nobody is left to tell.
+        os::exit_now(1);
+    }
+    unistd::dup2_stdin(File::open("/dev/null")?)?;
+    unistd::dup2_stdout(&birth.output)?;
+    unistd::dup2_stderr(&birth.output)?;
+    raise_oom_score();
+    if let Some(limit) = birth.descriptor_limit {
+        let (_, most) = getrlimit(Resource::RLIMIT_NOFILE)?;
+        setrlimit(Resource::RLIMIT_NOFILE, limit.min(most), most)?;
+    }
+    os::set_variable(WORKER_VARIABLE, &birth.spawn.worker.to_string(), birth.alone);
+    let scoreboard = birth.scoreboard.as_ref().ok_or(std::io::ErrorKind::NotConnected)?;
+    let page = os::map_page(scoreboard, birth.spawn.slot.0)?;
+    page.clear();
+    Ok(page)
+}
+
+/// Never lowers it: that would take the place in line that an operator has given it.
+fn raise_oom_score() {
+    const PATH: &str = "/proc/self/oom_score_adj";
+    let score = std::fs::read_to_string(PATH).ok().and_then(|text| text.trim().parse::<i32>().ok());
+    if score.is_some_and(|score| score < OOM_SCORE) {
+        // It is a hint: a worker without it works as well.
+        let _ = std::fs::write(PATH, OOM_SCORE.to_string());
+    }
+}
+
+/// Ends this worker because the supervisor said what no supervisor says.
+fn violation(what: std::fmt::Arguments<'_>) -> ! {
+    complain(format_args!("worker: the supervisor broke the protocol: {what}"));
+    os::exit_now(BROKEN);
+}
+
+/// Ends this worker because nobody is left to talk to.
+fn supervisor_gone() -> ! {
+    os::exit_now(1);
+}
+
+/// `CLOCK_MONOTONIC` in nanoseconds. It makes no system call.
+fn clock() -> u64 {
+    use nix::time::{ClockId, clock_gettime};
+    // This clock cannot fail: it exists since Linux 2.6.
+    clock_gettime(ClockId::CLOCK_MONOTONIC).map_or(0, |now| {
+        now.tv_sec().unsigned_abs() * 1_000_000_000 + now.tv_nsec().unsigned_abs()
+    })
+}

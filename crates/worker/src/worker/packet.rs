@@ -1,0 +1,146 @@
+//! What comes from the supervisor, as the worker keeps it: frames stay the packets that they came
+//! in, with a note of where in them the arguments are, so that those are not copied.
+
+use std::ops::Range;
+
+use brigade_protocol::codec::{self, DecodeError};
+use brigade_protocol::id::{Seq, TaskId, Ticket};
+use brigade_protocol::message::{self, Form, ToWorker, Value};
+
+/// A [`ToWorker`] that owns its bytes.
+pub(super) enum Message {
+    Calls(Packet),
+    Part(Part),
+    Recall,
+    Stop,
+}
+
+/// A frame of calls.
+pub(super) struct Packet {
+    bytes: Vec<u8>,
+    first: Seq,
+    calls: Vec<Entry>,
+}
+
+struct Entry {
+    ticket: Ticket,
+    task: TaskId,
+    form: Form,
+    arguments: Arguments,
+}
+
+enum Arguments {
+    Here(Range<usize>),
+    /// They came before, in parts that should add up to this many bytes.
+    Parts(u64),
+    Gathered(Vec<u8>),
+}
+
+/// A piece of arguments too large for a frame.
+pub(super) struct Part {
+    packet: Vec<u8>,
+    piece: Range<usize>,
+    pub(super) ticket: Ticket,
+}
+
+/// One call, ready to be run.
+#[derive(Clone, Copy)]
+pub(super) struct Call<'a> {
+    pub(super) seq: Seq,
+    pub(super) ticket: Ticket,
+    pub(super) task: TaskId,
+    pub(super) form: Form,
+    pub(super) arguments: &'a [u8],
+}
+
+impl Message {
+    /// Reads a packet.
+    pub(super) fn read(packet: Vec<u8>) -> Result<Self, DecodeError> {
+        Ok(match codec::decode(&packet)? {
+            ToWorker::Recall => Self::Recall,
+            ToWorker::Stop => Self::Stop,
+            ToWorker::Part { ticket, bytes } => {
+                let piece = place(bytes, &packet);
+                Self::Part(Part { packet, piece, ticket })
+            }
+            ToWorker::Frame(frame) => {
+                let calls = frame.calls.iter().map(|call| Entry::of(call, &packet)).collect();
+                let first = frame.first;
+                Self::Calls(Packet { bytes: packet, first, calls })
+            }
+        })
+    }
+}
+
+impl Entry {
+    fn of(call: &message::Call<'_>, packet: &[u8]) -> Self {
+        let arguments = match call.arguments {
+            Value::Inline(bytes) => Arguments::Here(place(bytes, packet)),
+            Value::Parts(length) => Arguments::Parts(length),
+        };
+        Self { ticket: call.ticket, task: call.task, form: call.form, arguments }
+    }
+}
+
+/// Where in `whole` a slice lies that was borrowed from it.
+fn place(slice: &[u8], whole: &[u8]) -> Range<usize> {
+    let start = slice.as_ptr().addr() - whole.as_ptr().addr();
+    start..start + slice.len()
+}
+
+impl Part {
+    /// The piece.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.packet[self.piece.clone()]
+    }
+}
+
+impl Packet {
+    /// How many calls there are.
+    pub(super) fn len(&self) -> usize {
+        self.calls.len()
+    }
+
+    /// The place of a call in the order of all calls.
+    pub(super) fn seq(&self, index: usize) -> Seq {
+        Seq(self.first.0 + index as u64)
+    }
+
+    /// The place behind the last call, if the numbers go that far.
+    pub(super) fn end(&self) -> Option<Seq> {
+        self.first.0.checked_add(self.calls.len() as u64).map(Seq)
+    }
+
+    /// Puts in the arguments that came before the frame. `parts` gives those of an attempt.
+    ///
+    /// # Errors
+    ///
+    /// The ticket whose parts do not add up to what the frame says.
+    pub(super) fn gather(
+        &mut self,
+        mut parts: impl FnMut(Ticket) -> Option<Vec<u8>>,
+    ) -> Result<(), Ticket> {
+        for call in &mut self.calls {
+            let Arguments::Parts(length) = call.arguments else { continue };
+            let whole = parts(call.ticket).filter(|whole| whole.len() as u64 == length);
+            call.arguments = Arguments::Gathered(whole.ok_or(call.ticket)?);
+        }
+        Ok(())
+    }
+
+    /// One call, counted from zero.
+    pub(super) fn call(&self, index: usize) -> Call<'_> {
+        let Entry { ticket, task, form, ref arguments } = self.calls[index];
+        let arguments = match arguments {
+            Arguments::Here(place) => &self.bytes[place.clone()],
+            Arguments::Gathered(bytes) => bytes,
+            Arguments::Parts(_) => unreachable!("a packet is gathered before it is queued"),
+        };
+        Call { seq: self.seq(index), ticket, task, form, arguments }
+    }
+
+    /// The attempts from `index` on.
+    pub(super) fn tickets(&self, index: usize) -> impl Iterator<Item = Ticket> {
+        self.calls[index..].iter().map(|call| call.ticket)
+    }
+}

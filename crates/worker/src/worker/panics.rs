@@ -1,0 +1,133 @@
+//! What a panic in a job says: caught where the job was started, told to the supervisor instead of
+//! standard error.
+
+use std::any::Any;
+use std::backtrace::Backtrace;
+use std::cell::Cell;
+use std::io::Write;
+use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
+
+use brigade_protocol::message::TaskError;
+
+thread_local! {
+    /// Whether this thread is running a job.
+    static RUNNING: Cell<bool> = const { Cell::new(false) };
+    /// The panic that is unwinding the job.
+    static NOTED: Cell<Option<Note>> = const { Cell::new(None) };
+}
+
+struct Note {
+    message: String,
+    location: Option<String>,
+    backtrace: Option<Backtrace>,
+}
+
+/// Makes panics of jobs be noted instead of printed. Those of threads that a job starts, and those
+/// that end this process, are printed as ever.
+pub(super) fn install_hook() {
+    let print = panic::take_hook();
+    let with_backtrace = std::env::var_os("RUST_BACKTRACE").is_none_or(|value| value != "0");
+    panic::set_hook(Box::new(move |info| {
+        if !RUNNING.get() {
+            return print(info);
+        }
+        if let Some(first) = NOTED.take() {
+            // A panic during a panic ends the process: nobody will ask for the first one.
+            let place = first.location.unwrap_or_default();
+            let _ = writeln!(std::io::stderr(), "panicked at {place}:\n{}", first.message);
+            print(info);
+        } else if cfg!(panic = "abort") {
+            print(info);
+        } else {
+            NOTED.set(Some(Note::of(info, with_backtrace)));
+        }
+    }));
+}
+
+/// Runs a job; a panic in it becomes an error.
+pub(super) fn catch<T>(job: impl FnOnce() -> T) -> Result<T, TaskError> {
+    RUNNING.set(true);
+    // What the job borrows, it does not touch again after a panic.
+    let result = panic::catch_unwind(AssertUnwindSafe(|| brigade_runs_the_job(job)));
+    let result = result.map_err(|payload| {
+        let note = NOTED.take().unwrap_or_else(|| Note::without_hook(payload.as_ref()));
+        drop_quietly(payload);
+        let backtrace = note.backtrace.map(|backtrace| shorten(&backtrace.to_string()));
+        TaskError::panicked(note.message, note.location, backtrace)
+    });
+    RUNNING.set(false);
+    result
+}
+
+/// Where the backtraces that users see end: what is below is ours. [`shorten`] looks for the name.
+#[inline(never)]
+fn brigade_runs_the_job<T>(job: impl FnOnce() -> T) -> T {
+    // A tail call would leave no frame.
+    std::hint::black_box(job())
+}
+
+impl Note {
+    fn of(info: &PanicHookInfo<'_>, with_backtrace: bool) -> Self {
+        Self {
+            message: message(info.payload()),
+            location: info.location().map(ToString::to_string),
+            backtrace: with_backtrace.then(Backtrace::force_capture),
+        }
+    }
+
+    /// `resume_unwind` calls no hook, and a job may put in a hook of its own.
+    fn without_hook(payload: &(dyn Any + Send)) -> Self {
+        Self { message: message(payload), location: None, backtrace: None }
+    }
+}
+
+fn message(payload: &(dyn Any + Send)) -> String {
+    let text = payload.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("(a panic without a text)").to_owned()
+}
+
+/// A payload may panic once more when it is dropped, and so may the payload of that.
+fn drop_quietly(payload: Box<dyn Any + Send>) {
+    if let Err(again) = panic::catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        std::mem::forget(again);
+        NOTED.take();
+    }
+}
+
+/// Leaves out the frames of the panic itself and those below the job.
+fn shorten(trace: &str) -> String {
+    let mut frames: Vec<String> = Vec::new();
+    for line in trace.lines() {
+        let number = line.trim_start().split_once(": ").filter(|(number, _)| is_number(number));
+        match (number, frames.last_mut()) {
+            (Some((_, rest)), _) => frames.push(rest.to_owned()),
+            (None, Some(frame)) => frame.extend(["\n", line]),
+            (None, None) => {}
+        }
+    }
+    let having = |text: &'static str| move |frame: &String| frame.contains(text);
+    let end = frames.iter().position(having("brigade_runs_the_job")).unwrap_or(frames.len());
+    let start = frames[..end].iter().rposition(having("__rust_end_short_backtrace"));
+    let shown = &frames[start.map_or(0, |start| start + 1)..end];
+    let lines = shown.iter().enumerate().map(|(number, frame)| format!("{number:4}: {frame}\n"));
+    lines.collect()
+}
+
+fn is_number(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_backtrace_is_cut_to_the_job() {
+        let trace = "   0: capture\n         at a.rs:1\n   1: std::__rust_end_short_backtrace\n   \
+                     2: job\n         at b.rs:2\n  3: brigade_runs_the_job\n   4: main\n";
+        assert_eq!(shorten(trace), "   0: job\n         at b.rs:2\n");
+        assert_eq!(shorten("   7: job\n"), "   0: job\n", "without the marks it stays whole");
+        assert_eq!(shorten("disabled backtrace"), "");
+    }
+}

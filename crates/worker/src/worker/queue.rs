@@ -1,0 +1,214 @@
+//! The local queue: calls that have come and have not been started, in the order of their
+//! [`Seq`]. It knows nothing of threads; the [`desk`](super::desk) keeps it under its lock.
+
+use std::collections::{HashMap, VecDeque};
+use std::fmt;
+use std::sync::Arc;
+
+use brigade_protocol::codec::MAX_VALUE;
+use brigade_protocol::id::{Seq, Ticket};
+
+use super::packet::{Call, Packet, Part};
+
+/// Calls that wait, and arguments whose calls have not come yet.
+pub(super) struct Queue {
+    frames: VecDeque<Waiting>,
+    /// The lowest place that no call has had.
+    next: Seq,
+    parts: HashMap<Ticket, Vec<u8>>,
+}
+
+struct Waiting {
+    packet: Arc<Packet>,
+    /// The first call of it that has not been taken.
+    next: usize,
+}
+
+/// The call that a run thread has taken last. It keeps the packet, which the next call is likely
+/// to be in as well.
+#[derive(Default)]
+pub(super) struct Hand {
+    packet: Option<Arc<Packet>>,
+    index: usize,
+}
+
+/// What no supervisor sends.
+#[derive(Debug, PartialEq)]
+pub(super) enum Violation {
+    /// The frame starts with a place that has been used, or goes beyond the last number.
+    Place(Seq),
+    /// The parts are not as long as the call says.
+    Sum(Ticket),
+    /// The parts are longer than a value may be.
+    Length(Ticket),
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Place(seq) => write!(f, "a frame starts with call {seq}, out of order"),
+            Self::Sum(ticket) => write!(f, "{ticket}: its parts are not as long as its call says"),
+            Self::Length(ticket) => write!(f, "{ticket}: its parts are longer than a value may be"),
+        }
+    }
+}
+
+impl Queue {
+    pub(super) fn new() -> Self {
+        Self { frames: VecDeque::new(), next: Seq(1), parts: HashMap::new() }
+    }
+
+    /// Puts in a frame and returns how many calls it has.
+    pub(super) fn push(&mut self, mut packet: Packet) -> Result<usize, Violation> {
+        let in_order = packet.end().filter(|_| packet.seq(0) >= self.next);
+        self.next = in_order.ok_or(Violation::Place(packet.seq(0)))?;
+        packet.gather(|ticket| self.parts.remove(&ticket)).map_err(Violation::Sum)?;
+        let calls = packet.len();
+        if calls > 0 {
+            self.frames.push_back(Waiting { packet: Arc::new(packet), next: 0 });
+        }
+        Ok(calls)
+    }
+
+    /// Puts in a piece of the arguments of a call to come.
+    pub(super) fn gather(&mut self, part: &Part) -> Result<(), Violation> {
+        let whole = self.parts.entry(part.ticket).or_default();
+        if whole.len() + part.bytes().len() > MAX_VALUE {
+            return Err(Violation::Length(part.ticket));
+        }
+        whole.extend_from_slice(part.bytes());
+        Ok(())
+    }
+
+    /// Takes the next call into the hand.
+    pub(super) fn take(&mut self, hand: &mut Hand) -> Option<Seq> {
+        let head = self.frames.front_mut()?;
+        if !hand.holds(&head.packet) {
+            hand.packet = Some(Arc::clone(&head.packet));
+        }
+        hand.index = head.next;
+        head.next += 1;
+        let seq = head.packet.seq(hand.index);
+        if head.next == head.packet.len() {
+            self.frames.pop_front();
+        }
+        Some(seq)
+    }
+
+    /// Whether the next call is in the same frame as the one in the hand.
+    pub(super) fn continues(&self, hand: &Hand) -> bool {
+        self.frames.front().is_some_and(|head| hand.holds(&head.packet))
+    }
+
+    /// Takes out everything, arguments included, and returns which attempts that were.
+    pub(super) fn clear(&mut self) -> Vec<Ticket> {
+        let mut tickets = Vec::new();
+        for waiting in self.frames.drain(..) {
+            tickets.extend(waiting.packet.tickets(waiting.next));
+        }
+        tickets
+    }
+}
+
+impl Hand {
+    /// The call that was taken last.
+    pub(super) fn call(&self) -> Call<'_> {
+        let packet = self.packet.as_deref().expect("a run thread runs only what it has taken");
+        packet.call(self.index)
+    }
+
+    /// Lets go of the packet.
+    pub(super) fn empty(&mut self) {
+        self.packet = None;
+    }
+
+    fn holds(&self, packet: &Arc<Packet>) -> bool {
+        self.packet.as_ref().is_some_and(|held| Arc::ptr_eq(held, packet))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use brigade_protocol::codec;
+    use brigade_protocol::id::{JobId, TaskId};
+    use brigade_protocol::message::{Call, Form, Frame, ToWorker, Value};
+
+    use super::super::packet::Message;
+    use super::*;
+
+    /// Calls with the numbers of their jobs as arguments; those in `parts` say they came in parts.
+    fn frame(first: u64, jobs: &[u64], parts: &[(u64, u64)]) -> Packet {
+        let texts: Vec<String> = jobs.iter().map(ToString::to_string).collect();
+        let calls = jobs.iter().zip(&texts).map(|(&job, text)| Call {
+            ticket: JobId(job).into(),
+            task: TaskId(0),
+            form: Form::Word,
+            arguments: match parts.iter().find(|part| part.0 == job) {
+                Some(&(_, length)) => Value::Parts(length),
+                None => Value::Inline(text.as_bytes()),
+            },
+        });
+        let frame = Frame { first: Seq(first), calls: calls.collect() };
+        match Message::read(codec::encode(&ToWorker::Frame(frame)).unwrap()) {
+            Ok(Message::Calls(packet)) => packet,
+            _ => panic!("it was a frame"),
+        }
+    }
+
+    fn part(job: u64, bytes: &[u8]) -> Part {
+        let message = ToWorker::Part { ticket: JobId(job).into(), bytes };
+        match Message::read(codec::encode(&message).unwrap()) {
+            Ok(Message::Part(part)) => part,
+            _ => panic!("it was a part"),
+        }
+    }
+
+    #[test]
+    fn calls_are_taken_in_order_with_their_arguments() {
+        let (mut queue, mut hand) = (Queue::new(), Hand::default());
+        assert_eq!(queue.push(frame(1, &[10, 11], &[])), Ok(2));
+        assert_eq!(queue.push(frame(3, &[12], &[])), Ok(1));
+        for (seq, text, continues) in [(1, "10", true), (2, "11", false), (3, "12", false)] {
+            assert_eq!(queue.take(&mut hand), Some(Seq(seq)));
+            assert_eq!((hand.call().seq, hand.call().arguments), (Seq(seq), text.as_bytes()));
+            assert_eq!(queue.continues(&hand), continues);
+        }
+        assert_eq!(queue.take(&mut hand), None);
+    }
+
+    #[test]
+    fn what_was_not_taken_is_given_back_once() {
+        let (mut queue, mut hand) = (Queue::new(), Hand::default());
+        queue.push(frame(1, &[10, 11], &[])).unwrap();
+        queue.push(frame(3, &[12], &[])).unwrap();
+        queue.take(&mut hand);
+        assert_eq!(queue.clear(), [JobId(11).into(), JobId(12).into()]);
+        assert!(queue.clear().is_empty());
+        assert_eq!(hand.call().arguments, b"10", "the call that runs keeps its arguments");
+    }
+
+    #[test]
+    fn parts_become_the_arguments_of_their_call() {
+        let (mut queue, mut hand) = (Queue::new(), Hand::default());
+        for (job, bytes) in [(7, "ab"), (8, "x"), (7, "cd")] {
+            queue.gather(&part(job, bytes.as_bytes())).unwrap();
+        }
+        assert_eq!(queue.push(frame(1, &[7], &[(7, 4)])), Ok(1));
+        queue.take(&mut hand);
+        assert_eq!(hand.call().arguments, b"abcd");
+        let wrong = queue.push(frame(2, &[8], &[(8, 2)]));
+        assert_eq!(wrong, Err(Violation::Sum(JobId(8).into())));
+        let missing = queue.push(frame(3, &[9], &[(9, 0)]));
+        assert_eq!(missing, Err(Violation::Sum(JobId(9).into())));
+    }
+
+    #[test]
+    fn places_only_go_up() {
+        let mut queue = Queue::new();
+        assert_eq!(queue.push(frame(0, &[1], &[])), Err(Violation::Place(Seq(0))));
+        assert_eq!(queue.push(frame(5, &[1], &[])), Ok(1));
+        assert_eq!(queue.push(frame(5, &[2], &[])), Err(Violation::Place(Seq(5))));
+        let last = frame(u64::MAX, &[3], &[]);
+        assert_eq!(queue.push(last), Err(Violation::Place(Seq(u64::MAX))));
+    }
+}

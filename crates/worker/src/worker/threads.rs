@@ -1,0 +1,142 @@
+//! The threads of a worker.
+//!
+//! * **run threads** run jobs; the main thread is the first of them;
+//! * the **timekeeper** sends replies that have waited for 1 ms, and what is owed besides;
+//! * the **stand-in** receives while all run threads are busy. It never sends.
+//!
+//! All but the main thread start with the first frame, the stand-in when it is first wanted: an
+//! idle worker is one thread.
+
+use std::convert::Infallible;
+use std::io::{self, Write};
+use std::panic::{self, AssertUnwindSafe};
+use std::thread::{self, Scope};
+
+use brigade_protocol::ipc_channel::IpcError;
+use brigade_protocol::ipc_channel::ipc::IpcBytesReceiver;
+use brigade_protocol::message::Spawn;
+
+use super::call::Runner;
+use super::desk::{Desk, Errand, Step, Watch};
+use super::packet::Message;
+use super::queue::Hand;
+use super::{supervisor_gone, violation};
+use crate::board::Page;
+use crate::complain::{BROKEN, complain};
+use crate::os;
+use crate::registry::Registry;
+
+/// What the run threads need.
+pub(super) struct Crew<'a> {
+    pub(super) desk: Desk,
+    pub(super) page: &'static Page,
+    pub(super) registry: &'a Registry,
+    pub(super) spawn: Spawn,
+}
+
+/// Receives and runs until the end of this worker. It is called by the main thread.
+pub(super) fn main(crew: &Crew<'_>) -> ! {
+    guarded(|| thread::scope(|scope| run_jobs(crew, 0, || start_others(crew, scope))))
+}
+
+fn start_others<'scope>(crew: &'scope Crew<'_>, scope: &'scope Scope<'scope, '_>) {
+    start(scope, "timekeeper", move || keep_time(crew, scope));
+    for lane in 1..usize::from(crew.spawn.threads) {
+        start(scope, "run", move || run_jobs(crew, lane, || ()));
+    }
+}
+
+/// A run thread. `before_first` is called when the first calls have come.
+fn run_jobs(crew: &Crew<'_>, lane: usize, before_first: impl FnOnce()) -> ! {
+    let desk = &crew.desk;
+    let lane = crew.page.lane(lane);
+    let mut runner = Runner::new(crew.registry, crew.spawn.max_output);
+    let mut hand = Hand::default();
+    let mut before_first = Some(before_first);
+    let mut step = desk.next(lane, &mut hand, None);
+    loop {
+        match step {
+            Step::Run(since) => {
+                if let Some(prepare) = before_first.take() {
+                    prepare();
+                }
+                let done = runner.run(&hand.call(), since, lane, desk.wire());
+                step = desk.next(lane, &mut hand, Some((done, runner.output())));
+                continue;
+            }
+            Step::Send => {
+                desk.send();
+                // Std keeps an unfinished line. Behind the replies, for a job may hold the lock.
+                let _ = io::stdout().flush();
+            }
+            Step::Receive(receiver) => {
+                let message = receive(&receiver).unwrap_or_else(|_| supervisor_gone());
+                if desk.take_in(receiver, message) {
+                    desk.send();
+                }
+            }
+            Step::Exit => {
+                desk.send();
+                std::process::exit(0);
+            }
+        }
+        step = desk.next(lane, &mut hand, None);
+    }
+}
+
+fn keep_time<'scope>(crew: &'scope Crew<'_>, scope: &'scope Scope<'scope, '_>) -> ! {
+    let mut watch = Watch::default();
+    loop {
+        match crew.desk.next_errand(&mut watch) {
+            Errand::Send => crew.desk.send(),
+            Errand::HireStandIn => start(scope, "stand-in", || stand_in(&crew.desk)),
+        }
+    }
+}
+
+fn stand_in(desk: &Desk) -> ! {
+    loop {
+        let mut receiver = Some(desk.await_stand_in());
+        while let Some(held) = receiver.take() {
+            match receive(&held) {
+                Ok(message) => receiver = desk.take_in_by_stand_in(held, message),
+                // The run threads finish what there is; whether anybody wants it, they will see.
+                Err(_) if desk.is_stopping() => {}
+                Err(_) => supervisor_gone(),
+            }
+        }
+    }
+}
+
+fn receive(receiver: &IpcBytesReceiver) -> Result<Message, IpcError> {
+    let packet = loop {
+        match receiver.recv() {
+            Err(IpcError::Io(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => break result?,
+        }
+    };
+    Ok(Message::read(packet).unwrap_or_else(|error| violation(format_args!("{error}"))))
+}
+
+fn start<'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    name: &str,
+    body: impl FnOnce() -> Infallible + Send + 'scope,
+) {
+    let started = thread::Builder::new()
+        .name(name.to_owned())
+        .spawn_scoped(scope, || -> () { guarded(body) });
+    if let Err(error) = started {
+        complain(format_args!("worker: cannot start its {name} thread: {error}"));
+        os::exit_now(BROKEN);
+    }
+}
+
+/// A panic of ours, not of a job, ends the worker: half a worker is worse than none.
+fn guarded(body: impl FnOnce() -> Infallible) -> ! {
+    match panic::catch_unwind(AssertUnwindSafe(body)) {
+        Ok(never) => match never {},
+        // The panic hook has said why.
+        Err(_) => os::exit_now(BROKEN),
+    }
+}

@@ -1,0 +1,108 @@
+//! The way to the supervisor: one sender, used by one thread at a time.
+//!
+//! An ipc-channel's `send` blocks if the other side does not read. The supervisor always reads, so
+//! whoever sends here waits for a busy supervisor at most, never for ever.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use brigade_protocol::codec::{self, MAX_MESSAGE, MESSAGE_BUDGET};
+use brigade_protocol::id::Ticket;
+use brigade_protocol::ipc_channel::ipc::IpcBytesSender;
+use brigade_protocol::message::FromWorker;
+
+use super::pending::Pending;
+use super::supervisor_gone;
+use crate::complain::{BROKEN, complain};
+use crate::os;
+
+/// How many tickets go into one message. More than two frames within their budget can have.
+const MOST_TICKETS: usize = MESSAGE_BUDGET / size_of::<Ticket>();
+
+/// The way to the supervisor.
+pub(super) struct Wire(Mutex<Sender>);
+
+/// The way, taken by one thread.
+pub(super) struct Sender {
+    channel: IpcBytesSender,
+    buffer: Vec<u8>,
+    /// Empty; its buffers serve in turn with those of the replies that are being gathered.
+    pub(super) spare: Pending,
+}
+
+/// What the worker owes the supervisor besides replies.
+#[derive(Default)]
+pub(super) struct Owed {
+    /// Parts that were read.
+    pub(super) taken: usize,
+    /// Answers to recalls: the calls that were given back.
+    pub(super) returned: Vec<Vec<Ticket>>,
+}
+
+impl Owed {
+    /// Whether there is nothing.
+    pub(super) fn is_empty(&self) -> bool {
+        self.taken == 0 && self.returned.is_empty()
+    }
+}
+
+impl Wire {
+    pub(super) fn new(channel: IpcBytesSender) -> Self {
+        Self(Mutex::new(Sender { channel, buffer: Vec::new(), spare: Pending::default() }))
+    }
+
+    /// Takes the way for this thread.
+    pub(super) fn lock(&self) -> MutexGuard<'_, Sender> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Says that this worker may be given work.
+    pub(super) fn ready(&self) {
+        self.lock().send(&FromWorker::Ready);
+    }
+
+    /// Sends an output that is too large for a message. Other messages may go between its parts.
+    pub(super) fn parts(&self, ticket: Ticket, output: &[u8]) {
+        for bytes in output.chunks(codec::PART) {
+            self.lock().send(&FromWorker::Part { ticket, bytes });
+        }
+    }
+}
+
+impl Sender {
+    /// Sends all replies, and leaves `pending` empty.
+    pub(super) fn replies(&mut self, pending: &mut Pending) {
+        pending.drain(|replies| self.send(&FromWorker::Replies(replies)));
+    }
+
+    /// Sends acknowledgements and give-backs.
+    pub(super) fn owed(&mut self, owed: Owed) {
+        for _ in 0..owed.taken {
+            self.send(&FromWorker::Taken);
+        }
+        for mut tickets in owed.returned {
+            loop {
+                let rest = tickets.split_off(tickets.len().min(MOST_TICKETS));
+                self.send(&FromWorker::Returned(tickets));
+                if rest.is_empty() {
+                    break;
+                }
+                tickets = rest;
+            }
+        }
+    }
+
+    fn send(&mut self, message: &FromWorker<'_>) {
+        self.buffer.clear();
+        let encoded = codec::encode_value(message, &mut self.buffer);
+        if encoded.is_err() || self.buffer.len() > MAX_MESSAGE {
+            // Every size is counted before: this is a bug of ours.
+            complain(format_args!("worker: a message of {} bytes is too long", self.buffer.len()));
+            os::exit_now(BROKEN);
+        }
+        while let Err(error) = self.channel.send(&self.buffer) {
+            if error.kind() != std::io::ErrorKind::Interrupted {
+                supervisor_gone();
+            }
+        }
+    }
+}

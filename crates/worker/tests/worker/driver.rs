@@ -1,0 +1,266 @@
+//! A supervisor as small as can be, with only the protocol crate.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{IoSlice, Read};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::fs::FileExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStderr, Command, Stdio};
+
+use brigade_protocol::board::{self, Lane, PAGE};
+use brigade_protocol::handshake::{NearEnds, Reports, Requests, Rendezvous, channel_pair};
+use brigade_protocol::id::{JobId, Seq, SlotId, TaskId, Ticket, WorkerId};
+use brigade_protocol::message::{
+    Call, Exit, Form, Frame, FromWorker, Hello, Report, Request, Spawn, TaskError, ToWorker, Value,
+};
+use brigade_protocol::{VARIABLE, codec};
+use nix::fcntl::OFlag;
+use nix::sys::memfd::{MFdFlags, memfd_create};
+use nix::sys::socket::{AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType};
+use nix::sys::socket::{sendmsg, socketpair};
+use nix::unistd::pipe2;
+
+/// A fork server and the way to it. Dropped, it is as if the supervisor died.
+pub(crate) struct Server {
+    pub(crate) hello: Hello,
+    pub(crate) child: Child,
+    requests: Requests,
+    reports: Reports,
+    socket: OwnedFd,
+    scoreboard: File,
+    workers: u64,
+}
+
+/// A worker and the way to it.
+pub(crate) struct Worker {
+    pub(crate) id: WorkerId,
+    pub(crate) ends: NearEnds,
+    pub(crate) output: File,
+    hello: Hello,
+    next: u64,
+    parts: HashMap<Ticket, Vec<u8>>,
+}
+
+/// A [`FromWorker`] that owns its bytes, with parts put together.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Said {
+    Ready,
+    Replies(Vec<(u64, Result<String, TaskError>)>),
+    Returned(Vec<u64>),
+    Taken,
+    Part,
+}
+
+impl Server {
+    /// This very program as a worker program.
+    pub(crate) fn start() -> Self {
+        Self::start_program(&std::env::current_exe().unwrap(), |command| command)
+    }
+
+    pub(crate) fn start_program(
+        program: &Path,
+        prepare: impl FnOnce(&mut Command) -> &mut Command,
+    ) -> Self {
+        let meeting = Rendezvous::open().unwrap();
+        let flags = SockFlag::SOCK_CLOEXEC;
+        let (socket, theirs) =
+            socketpair(AddressFamily::Unix, SockType::SeqPacket, None, flags).unwrap();
+        let mut command = Command::new(program);
+        command.env(VARIABLE, meeting.name()).stdin(theirs).stderr(Stdio::piped()).process_group(0);
+        let child = prepare(&mut command).spawn().unwrap();
+        drop(command);
+        let (hello, requests, reports) = meeting.accept().unwrap().split();
+        let scoreboard = memfd_create("board", MFdFlags::MFD_CLOEXEC).unwrap();
+        let scoreboard = File::from(scoreboard);
+        scoreboard.set_len(8 * PAGE as u64).unwrap();
+        pass(&socket, &scoreboard);
+        Self { hello, child, requests, reports, socket, scoreboard, workers: 0 }
+    }
+
+    pub(crate) fn spawn(&mut self) -> Worker {
+        self.spawn_with(1, 16 * 1024 * 1024)
+    }
+
+    /// Starts a worker and waits until it is ready.
+    pub(crate) fn spawn_with(&mut self, threads: u16, max_output: u64) -> Worker {
+        let (reader, writer) = pipe2(OFlag::O_CLOEXEC).unwrap();
+        let (ends, far) = channel_pair().unwrap();
+        let id = WorkerId(self.workers);
+        self.workers += 1;
+        pass(&self.socket, &writer);
+        drop(writer);
+        let slot = SlotId(u32::try_from(id.0).unwrap());
+        let spawn = Spawn { worker: id, slot, threads, max_output };
+        self.requests.send(&Request::Spawn(spawn), Some(far)).unwrap();
+        assert!(matches!(self.reports.receive(), Ok(Report::Spawned { worker, .. }) if worker == id));
+        let (output, hello) = (File::from(reader), self.hello.clone());
+        let mut worker = Worker { id, ends, output, hello, next: 1, parts: HashMap::new() };
+        assert_eq!(worker.hear(), Said::Ready);
+        worker
+    }
+
+    /// Waits until the worker is gone by itself, and asks how it ended.
+    pub(crate) fn reap(&self, mut worker: Worker) -> (Exit, String) {
+        let id = worker.id;
+        let output = worker.last_words();
+        self.requests.send(&Request::Reap(id), None).unwrap();
+        let Ok(Report::Reaped { worker, exit }) = self.reports.receive() else { panic!("no report") };
+        assert_eq!(worker, id);
+        (exit, output)
+    }
+
+    pub(crate) fn request_reap(&self, id: WorkerId) -> Exit {
+        self.requests.send(&Request::Reap(id), None).unwrap();
+        let Ok(Report::Reaped { exit, .. }) = self.reports.receive() else { panic!("no report") };
+        exit
+    }
+
+    /// What a worker wrote on its page.
+    pub(crate) fn lanes(&self, worker: &Worker) -> Vec<Lane> {
+        let mut page = [0; PAGE];
+        self.scoreboard.read_exact_at(&mut page, worker.id.0 * PAGE as u64).unwrap();
+        board::read(&page)
+    }
+
+    /// Lets go of everything, as a supervisor that is killed; what is left is the error stream.
+    pub(crate) fn die(self) -> (Child, ChildStderr) {
+        let mut child = self.child;
+        let stderr = child.stderr.take().unwrap();
+        (child, stderr)
+    }
+}
+
+impl Worker {
+    /// Sends one frame of calls of one task, with arguments in JSON; jobs are numbered like calls.
+    pub(crate) fn send(&mut self, task: &str, arguments: &[&str]) {
+        let calls: Vec<_> = arguments.iter().map(|text| (task, Form::Json, text.as_bytes())).collect();
+        self.send_calls(&calls);
+    }
+
+    pub(crate) fn send_calls(&mut self, calls: &[(&str, Form, &[u8])]) {
+        let first = Seq(self.next);
+        let calls: Vec<_> = calls
+            .iter()
+            .map(|&(task, form, bytes)| {
+                let (ticket, task) = (JobId(self.next).into(), self.task(task));
+                self.next += 1;
+                Call { ticket, task, form, arguments: Value::Inline(bytes) }
+            })
+            .collect();
+        self.say(&ToWorker::Frame(Frame { first, calls }));
+    }
+
+    /// Sends a call whose arguments go ahead in parts.
+    pub(crate) fn send_in_parts(&mut self, task: &str, arguments: &[u8]) {
+        let ticket = JobId(self.next).into();
+        for bytes in arguments.chunks(codec::PART) {
+            self.say(&ToWorker::Part { ticket, bytes });
+            assert_eq!(self.hear(), Said::Taken);
+        }
+        let (task, arguments) = (self.task(task), Value::Parts(arguments.len() as u64));
+        let call = Call { ticket, task, form: Form::Json, arguments };
+        self.say(&ToWorker::Frame(Frame { first: Seq(self.next), calls: vec![call] }));
+        self.next += 1;
+    }
+
+    pub(crate) fn say(&self, message: &ToWorker<'_>) {
+        self.ends.jobs.send(&codec::encode(message).unwrap()).unwrap();
+    }
+
+    /// Waits for the next message.
+    pub(crate) fn hear(&mut self) -> Said {
+        let packet = self.ends.replies.recv().unwrap();
+        match codec::decode(&packet).unwrap() {
+            FromWorker::Ready => Said::Ready,
+            FromWorker::Taken => Said::Taken,
+            FromWorker::End => panic!("a worker never says this"),
+            FromWorker::Returned(tickets) => {
+                Said::Returned(tickets.iter().map(|ticket| ticket.job.0).collect())
+            }
+            FromWorker::Part { ticket, bytes } => {
+                self.parts.entry(ticket).or_default().extend(bytes);
+                Said::Part
+            }
+            FromWorker::Replies(replies) => {
+                let mut said = Vec::new();
+                for reply in replies {
+                    let result = reply.result.map(|value| match value {
+                        Value::Inline(bytes) => bytes.to_vec(),
+                        Value::Parts(length) => {
+                            let whole = self.parts.remove(&reply.ticket).unwrap();
+                            assert_eq!(whole.len() as u64, length);
+                            whole
+                        }
+                    });
+                    let text = result.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+                    said.push((reply.ticket.job.0, text));
+                }
+                Said::Replies(said)
+            }
+        }
+    }
+
+    /// Waits for so many replies.
+    pub(crate) fn replies(&mut self, count: usize) -> Vec<(u64, Result<String, TaskError>)> {
+        let mut all = Vec::new();
+        while all.len() < count {
+            match self.hear() {
+                Said::Replies(replies) => all.extend(replies),
+                Said::Part => {}
+                other => panic!("{other:?} instead of replies"),
+            }
+        }
+        all
+    }
+
+    /// Runs one job.
+    pub(crate) fn run(&mut self, task: &str, arguments: &str) -> Result<String, TaskError> {
+        self.send(task, &[arguments]);
+        self.replies(1).remove(0).1
+    }
+
+    /// What it and its descendants print until the last of them is gone.
+    pub(crate) fn last_words(&mut self) -> String {
+        let mut output = String::new();
+        self.output.read_to_string(&mut output).unwrap();
+        output
+    }
+
+    fn task(&self, name: &str) -> TaskId {
+        self.hello.find(name).unwrap()
+    }
+}
+
+/// A named pipe for [`hold`](crate::faults).
+pub(crate) struct Gate {
+    _directory: tempfile::TempDir,
+    path: PathBuf,
+}
+
+impl Gate {
+    pub(crate) fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("gate");
+        nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        Self { _directory: directory, path }
+    }
+
+    /// The arguments of the task that waits here.
+    pub(crate) fn arguments(&self) -> String {
+        format!("[\"{}\"]", self.path.display())
+    }
+
+    /// Waits until the task is here, and lets it pass.
+    pub(crate) fn open(&self) {
+        drop(File::options().write(true).open(&self.path).unwrap());
+    }
+}
+
+fn pass(socket: &OwnedFd, descriptor: &impl AsFd) {
+    let numbers = [descriptor.as_fd().as_raw_fd()];
+    let control = [ControlMessage::ScmRights(&numbers)];
+    let bytes = [IoSlice::new(&[0])];
+    sendmsg::<()>(socket.as_raw_fd(), &bytes, &control, MsgFlags::empty(), None).unwrap();
+}

@@ -1,0 +1,364 @@
+//! A fork server and its workers as a supervisor sees them.
+//!
+//! This program is its own worker program, so `main` is ours and not the test harness's.
+
+#![allow(clippy::unwrap_used, reason = "every unwrap here is an assertion")]
+
+mod driver;
+mod faults;
+
+use std::io::Read;
+use std::panic;
+use std::path::Path;
+use std::process::Command;
+
+use brigade_protocol::board::Lane;
+use brigade_protocol::id::{Seq, WorkerId};
+use brigade_protocol::message::{Exit, Form, TaskErrorKind, ToWorker};
+use brigade_protocol::{VARIABLE, codec};
+use nix::sys::signal::{SigSet, Signal};
+
+use self::driver::{Gate, Said, Server};
+
+const THREAD_FIRST: &str = "TEST_START_A_THREAD_FIRST";
+
+macro_rules! tests {
+    ($($name:ident)*) => { &[$((stringify!($name), $name as fn())),*] };
+}
+
+const TESTS: &[(&str, fn())] = tests! {
+    the_worker_binary_says_hello_with_the_built_in_tasks
+    without_a_supervisor_the_worker_binary_explains_itself
+    another_thread_before_init_is_refused
+    a_job_runs_in_each_form
+    a_thousand_jobs_in_frames_are_answered_once_each
+    several_run_threads_run_jobs_at_once
+    a_recall_gives_back_what_has_not_been_started
+    a_recall_of_nothing_is_answered
+    a_reply_does_not_wait_for_the_long_job_behind_it
+    stop_finishes_what_there_is_and_exits_with_zero
+    a_panic_is_told_with_its_place_and_stack
+    large_values_come_in_parts
+    an_output_over_the_limit_is_an_error
+    an_unknown_task_is_an_error
+    the_board_tells_what_runs_and_what_is_finished
+    reap_tells_how_a_worker_ended
+    a_stack_overflow_is_an_abort_with_words
+    nonsense_from_the_supervisor_ends_the_worker
+    a_worker_has_clean_surroundings
+    what_escaped_from_a_worker_dies_with_it
+    when_the_supervisor_dies_everything_dies
+};
+
+fn main() {
+    if std::env::var_os(THREAD_FIRST).is_some() {
+        std::thread::spawn(std::thread::park);
+    }
+    brigade_worker::init(&faults::registry());
+
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let (flags, names): (Vec<_>, Vec<_>) = arguments.iter().partition(|text| text.starts_with('-'));
+    let exact = flags.iter().any(|flag| *flag == "--exact");
+    let chosen = |name: &&(&str, fn())| {
+        names.is_empty()
+            || names.iter().any(|wanted| name.0 == *wanted || !exact && name.0.contains(*wanted))
+    };
+    let mut failed = 0;
+    for (name, test) in TESTS.iter().filter(chosen) {
+        if flags.iter().any(|flag| *flag == "--list") {
+            say(format_args!("{name}: test"));
+            continue;
+        }
+        let passed = panic::catch_unwind(test).is_ok();
+        failed += i32::from(!passed);
+        say(format_args!("test {name} ... {}", if passed { "ok" } else { "FAILED" }));
+    }
+    std::process::exit(failed.min(1));
+}
+
+#[expect(clippy::print_stdout, reason = "a test program reports there")]
+fn say(what: std::fmt::Arguments<'_>) {
+    println!("{what}");
+}
+
+fn the_worker_binary_says_hello_with_the_built_in_tasks() {
+    let server = Server::start_program(Path::new(env!("CARGO_BIN_EXE_worker")), |command| command);
+    for name in ["double", "echo", "prime-count", "sleep"] {
+        assert!(server.hello.find(name).is_some(), "{name}");
+    }
+    assert!(!server.hello.build.0.is_empty());
+}
+
+fn without_a_supervisor_the_worker_binary_explains_itself() {
+    let output = Command::new(env!("CARGO_BIN_EXE_worker")).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let words = String::from_utf8(output.stderr).unwrap();
+    assert!(words.contains("supervisor --worker") && words.contains("prime-count"), "{words}");
+}
+
+fn another_thread_before_init_is_refused() {
+    let program = std::env::current_exe().unwrap();
+    let output = Command::new(program).env(VARIABLE, "/x").env(THREAD_FIRST, "").output().unwrap();
+    let words = String::from_utf8(output.stderr).unwrap();
+    assert!(words.contains("init must be called before any other thread starts"), "{words}");
+    assert_eq!(output.status.code(), Some(70));
+}
+
+fn a_job_runs_in_each_form() {
+    let mut server = Server::start();
+    let mut worker = server.spawn();
+    worker.send_calls(&[
+        ("double", Form::Json, b"[21]"),
+        ("double", Form::Word, b"21"),
+        ("fill", Form::Bincode, &codec::encode(&(3_usize,)).unwrap()),
+    ]);
+    let outputs: Vec<_> =
+        worker.replies(3).into_iter().map(|(_, output)| output.unwrap()).collect();
+    assert_eq!(outputs, ["42", "42", "\u{3}xxx"]);
+}
+
+fn a_thousand_jobs_in_frames_are_answered_once_each() {
+    let mut server = Server::start();
+    let mut worker = server.spawn();
+    let mut seen = Vec::new();
+    for frame in 0..10 {
+        let arguments: Vec<String> =
+            (0..100).map(|job| format!("[{}]", frame * 100 + job)).collect();
+        worker.send("double", &arguments.iter().map(String::as_str).collect::<Vec<_>>());
+        // One frame is always waiting while another is run.
+        if frame > 0 {
+            seen.extend(worker.replies(100));
+        }
+    }
+    seen.extend(worker.replies(1000 - seen.len()));
+    seen.sort_by_key(|(job, _)| *job);
+    for (number, (job, output)) in (0..1000).zip(&seen) {
+        assert_eq!((*job, output.as_deref()), (number + 1, Ok((2 * number).to_string().as_str())));
+    }
+}
+
+fn several_run_threads_run_jobs_at_once() {
+    let mut server = Server::start();
+    let mut worker = server.spawn_with(3, 1000);
+    let gates = [Gate::new(), Gate::new(), Gate::new()];
+    worker.send("hold", &gates.each_ref().map(Gate::arguments).each_ref().map(String::as_str));
+    // The last in the queue is let pass first.
+    for (gate, job) in gates.iter().zip([1, 2, 3]).rev() {
+        gate.open();
+        assert_eq!(worker.replies(1), [(job, Ok("0".into()))]);
+    }
+    assert_eq!(server.lanes(&worker).len(), 3);
+}
+
+fn a_recall_gives_back_what_has_not_been_started() {
+    let mut server = Server::start();
+    let mut worker = server.spawn();
+    let gate = Gate::new();
+    worker.send("hold", &[&gate.arguments()]);
+    worker.send("double", &["[1]", "[2]", "[3]"]);
+    worker.say(&ToWorker::Recall);
+    // Job 1 may not have been started yet, but the others cannot be: it blocks them.
+    match worker.hear() {
+        Said::Returned(jobs) if jobs == [2, 3, 4] => gate.open(),
+        Said::Returned(jobs) if jobs == [1, 2, 3, 4] => return,
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(worker.replies(1), [(1, Ok("0".into()))]);
+    worker.send("double", &["[5]"]);
+    assert_eq!(worker.replies(1), [(5, Ok("10".into()))]);
+}
+
+fn a_recall_of_nothing_is_answered() {
+    let mut server = Server::start();
+    let mut worker = server.spawn();
+    for _ in 0..2 {
+        worker.say(&ToWorker::Recall);
+        assert_eq!(worker.hear(), Said::Returned(vec![]));
+        worker.run("double", "1").unwrap();
+    }
+}
+
+fn a_reply_does_not_wait_for_the_long_job_behind_it() {
+    let mut server = Server::start();
+    let mut worker = server.spawn();
+    let gate = Gate::new();
+    let (double, hold) = (b"[4]".as_slice(), gate.arguments());
+    worker.send_calls(&[
+        ("double", Form::Json, double),
+        ("double", Form::Json, double),
+        ("hold", Form::Json, hold.as_bytes()),
+    ]);
+    assert_eq!(worker.replies(2), [(1, Ok("8".into())), (2, Ok("8".into()))]);
+    gate.open();
+    assert_eq!(worker.replies(1), [(3, Ok("0".into()))]);
+}
+
+fn stop_finishes_what_there_is_and_exits_with_zero() {
+    let mut server = Server::start();
+    let mut worker = server.spawn();
+    worker.send("double", &["[1]", "[2]"]);
+    worker.say(&ToWorker::Stop);
+    assert_eq!(worker.replies(2).len(), 2);
+    assert_eq!(server.reap(worker).0, Exit::Code(0));
+
+    let worker = server.spawn_with(2, 1000);
+    worker.say(&ToWorker::Stop);
+    assert_eq!(server.reap(worker).0, Exit::Code(0), "one that has never had a job");
+}
+
+fn a_panic_is_told_with_its_place_and_stack() {
+    let mut server = Server::start();
+    let mut worker = server.spawn();
+    let error = worker.run("panics", "[false]").unwrap_err();
+    assert_eq!((error.kind, &*error.message), (TaskErrorKind::Panicked, "as it was asked to"));
+    assert!(error.location.unwrap().contains("faults.rs:"));
+    let backtrace = error.backtrace.unwrap();
+    assert!(backtrace.contains("panics") && !backtrace.contains("fork_server"), "{backtrace}");
+
+    let error = worker.run("panics", "[true]").unwrap_err();
+    assert_eq!(
+        (error.kind, &*error.message),
+        (TaskErrorKind::Panicked, "(a panic without a text)")
+    );
+    assert_eq!(worker.run("double", "[1]"), Ok("2".into()), "the worker is well");
+    worker.say(&ToWorker::Stop);
+    assert_eq!(server.reap(worker), (Exit::Code(0), String::new()), "nothing is printed");
+}
+
+fn large_values_come_in_parts() {
+    let mut server = Server::start();
+    let mut worker = server.spawn();
+    let text = format!("[\"{}\"]", "y".repeat(1 << 20));
+    worker.send_in_parts("echo", text.as_bytes());
+    let (job, output) = worker.replies(1).remove(0);
+    assert_eq!((job, output.unwrap()), (1, text[1..text.len() - 1].to_owned()));
+    // Around the size up to which an output goes into the reply.
+    for length in codec::MESSAGE_BUDGET - codec::OVERHEAD - 4..codec::MESSAGE_BUDGET {
+        let output = worker.run("fill", &format!("[{length}]")).unwrap();
+        assert_eq!(output.len(), length + 2);
+    }
+}
+
+fn an_output_over_the_limit_is_an_error() {
+    let mut server = Server::start();
+    let mut worker = server.spawn_with(1, 100);
+    let error = worker.run("fill", "[99]").unwrap_err();
+    assert_eq!(error.kind, TaskErrorKind::BadOutput);
+    assert_eq!(error.message, "output of 101 bytes is larger than the limit of 100 bytes");
+    assert_eq!(worker.run("fill", "[98]").unwrap().len(), 100);
+}
+
+fn an_unknown_task_is_an_error() {
+    use brigade_protocol::id::{JobId, TaskId};
+    use brigade_protocol::message::{Call, Frame, Value};
+    let mut server = Server::start();
+    let mut worker = server.spawn();
+    let (ticket, task, form) = (JobId(9).into(), TaskId(1000), Form::Json);
+    let call = Call { ticket, task, form, arguments: Value::Inline(b"") };
+    worker.say(&ToWorker::Frame(Frame { first: Seq(1), calls: vec![call] }));
+    let (job, result) = worker.replies(1).remove(0);
+    assert_eq!((job, &*result.unwrap_err().message), (9, "no task number 1000"));
+}
+
+fn the_board_tells_what_runs_and_what_is_finished() {
+    let mut server = Server::start();
+    let mut worker = server.spawn();
+    assert_eq!(server.lanes(&worker), []);
+    let gate = Gate::new();
+    worker.send("double", &["[1]"]);
+    worker.send("hold", &[&gate.arguments()]);
+    worker.replies(1);
+    gate.open(); // returns when the job is there: it runs, or has just been let pass
+    let Lane { started, since, .. } = server.lanes(&worker)[0];
+    assert!(started == Seq(2) && since > 0);
+    worker.replies(1);
+    let lane = server.lanes(&worker)[0];
+    assert_eq!((lane.finished, lane.running()), (Seq(2), None));
+
+    worker.send("kill", &["[9]"]);
+    worker.last_words();
+    assert_eq!(server.lanes(&worker)[0].running(), Some(Seq(3)));
+}
+
+fn reap_tells_how_a_worker_ended() {
+    let mut server = Server::start();
+    for (task, argument, exit) in [
+        ("exit", "[7]", Exit::Code(7)),
+        ("kill", "[9]", Exit::Signal(9)),
+        ("kill", "[6]", Exit::Signal(6)),
+        ("kill", "[15]", Exit::Signal(15)),
+    ] {
+        let mut worker = server.spawn();
+        worker.send(task, &[argument]);
+        assert_eq!(server.reap(worker).0, exit, "{task} {argument}");
+    }
+    let worker = server.spawn();
+    assert_eq!(server.request_reap(worker.id), Exit::Signal(9), "it was alive");
+    assert_eq!(server.request_reap(worker.id), Exit::Unknown, "it was reaped");
+    assert_eq!(server.request_reap(WorkerId(99)), Exit::Unknown, "it never was");
+}
+
+fn a_stack_overflow_is_an_abort_with_words() {
+    let mut server = Server::start();
+    for threads in [1, 2] {
+        let mut worker = server.spawn_with(threads, 1000);
+        worker.send("overflow", &["[0]", "[0]"]);
+        let (exit, words) = server.reap(worker);
+        assert_eq!(exit, Exit::Signal(6));
+        assert!(words.contains("has overflowed its stack"), "{words}");
+    }
+}
+
+fn nonsense_from_the_supervisor_ends_the_worker() {
+    let mut server = Server::start();
+    let worker = server.spawn();
+    worker.ends.jobs.send(b"\xff\xff\xff").unwrap();
+    let (exit, words) = server.reap(worker);
+    assert_eq!(exit, Exit::Code(70));
+    assert!(words.contains("broke the protocol"), "{words}");
+}
+
+fn a_worker_has_clean_surroundings() {
+    SigSet::from_iter([Signal::SIGTERM]).thread_block().unwrap();
+    let mut server = Server::start_program(&std::env::current_exe().unwrap(), |command| {
+        command.env("BRIGADE_NOFILE", "77")
+    });
+    SigSet::from_iter([Signal::SIGTERM]).thread_unblock().unwrap();
+    let mut worker = server.spawn();
+    let found = worker.run("surroundings", "[]").unwrap();
+    assert_eq!(
+        found,
+        r#"["session leader true","stdin 0","SigBlk:0000000000000000","descriptors 77","BRIGADE_FORK_SERVER None","BRIGADE_NOFILE None","BRIGADE_WORKER Some(\"0\")"]"#
+    );
+}
+
+fn what_escaped_from_a_worker_dies_with_it() {
+    let mut server = Server::start();
+    let mut worker = server.spawn();
+    let mut neighbour = server.spawn();
+    worker.run("leave", "[true]").unwrap();
+    worker.run("leave", "[false]").unwrap();
+    neighbour.run("leave", "[true]").unwrap();
+    server.request_reap(worker.id);
+    worker.last_words(); // ends when the last of them is gone
+    assert_eq!(neighbour.run("double", "[1]"), Ok("2".into()));
+}
+
+fn when_the_supervisor_dies_everything_dies() {
+    let mut server = Server::start();
+    let mut workers = [server.spawn(), server.spawn()];
+    for worker in &mut workers {
+        worker.run("leave", "[true]").unwrap();
+        worker.run("leave", "[false]").unwrap();
+    }
+    workers[1].send("sleep", &["[1000]"]);
+    let mut outputs = workers.map(|worker| worker.output);
+    let (mut child, mut stderr) = server.die();
+    let mut words = String::new();
+    for output in &mut outputs {
+        output.read_to_string(&mut words).unwrap();
+    }
+    stderr.read_to_string(&mut words).unwrap();
+    assert_eq!(words, "");
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
