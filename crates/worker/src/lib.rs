@@ -6,7 +6,7 @@
 //! ```
 //!
 //! A worker program is any program that calls [`init`] first thing in `main`, or that leaves its
-//! whole `main` to [`serve`]. What it offers is a [`Registry`] of [tasks](Task), which
+//! whole `main` to [`serve()`]. What it offers is a [`Registry`] of [tasks](Task), which
 //! [`#[task]`](macro@task) makes of functions; [`builtin`] has some that come with Brigade.
 //!
 //! ```no_run

@@ -261,8 +261,8 @@ impl Scheduler {
             self.take(now, event, &mut actions);
         }
         self.expire(now, &mut actions);
-        self.recall(now, &mut actions);
         self.fill(now, &mut actions);
+        self.recall(now, &mut actions);
         self.retire(now, &mut actions);
         actions
     }
@@ -304,6 +304,18 @@ impl Scheduler {
     pub fn held(&self, worker: WorkerId, seq: Seq) -> Option<JobId> {
         match self.seats.get(&worker).map(|&seat| &self.slots[seat]) {
             Some(Slot::Taken(worker)) => worker.held_at(seq).map(|held| held.ticket.job),
+            _ => None,
+        }
+    }
+
+    /// The attempt whose time-out this worker was killed for.
+    #[cfg(test)]
+    fn overran(&self, worker: WorkerId) -> Option<Ticket> {
+        match &self.slots[*self.seats.get(&worker)?] {
+            Slot::Taken(Worker {
+                state: State::Leaving { why: Why::JobTimedOut(ticket), .. },
+                ..
+            }) => Some(*ticket),
             _ => None,
         }
     }

@@ -122,16 +122,19 @@ impl Family {
     /// All children, the dead that were not waited for included.
     fn children(&self) -> Vec<Pid> {
         let listing = fs::read_to_string(&self.listing).unwrap_or_default();
-        listing.split_ascii_whitespace().filter_map(|pid| pid.parse().ok().map(Pid::from_raw)).collect()
+        listing
+            .split_ascii_whitespace()
+            .filter_map(|pid| pid.parse().ok().map(Pid::from_raw))
+            .collect()
     }
 }
 
 /// Whose descendant a process is, by the mark in its environment. A zombie has none.
 fn owner(pid: Pid) -> Option<WorkerId> {
     let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
-    let mark = environment.split(|byte| *byte == 0).find_map(|entry| {
-        entry.strip_prefix(WORKER_VARIABLE.as_bytes())?.strip_prefix(b"=")
-    })?;
+    let mark = environment
+        .split(|byte| *byte == 0)
+        .find_map(|entry| entry.strip_prefix(WORKER_VARIABLE.as_bytes())?.strip_prefix(b"="))?;
     std::str::from_utf8(mark).ok()?.parse().ok().map(WorkerId)
 }
 
@@ -154,7 +157,9 @@ fn wait_for(pid: Pid) -> Exit {
 
 /// Waits for everybody who is dead by now.
 fn collect_dead() {
-    while matches!(waitpid(None, Some(WaitPidFlag::WNOHANG)), Ok(status) if status != WaitStatus::StillAlive) {}
+    while matches!(waitpid(None, Some(WaitPidFlag::WNOHANG)), Ok(status) if status != WaitStatus::StillAlive)
+    {
+    }
 }
 
 /// Lets the kernel end this process if the sweep takes too long. The alarm is off when dropped.

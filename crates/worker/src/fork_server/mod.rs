@@ -158,7 +158,8 @@ impl Server<'_> {
 fn set_up(registry: &Registry) -> Result<Server<'_>, Failure> {
     let alone = SingleThreaded::check().map_err(Failure::Proc)?.ok_or(Failure::Threads)?;
     let place = os::take_variable(VARIABLE, alone).unwrap_or_default();
-    let place = place.into_string().map_err(|_| Failure::Nonsense("its variable is not UTF-8".into()))?;
+    let place =
+        place.into_string().map_err(|_| Failure::Nonsense("its variable is not UTF-8".into()))?;
     let descriptor_limit = os::take_variable(NOFILE_VARIABLE, alone)
         .and_then(|limit| limit.to_str().and_then(|limit| limit.parse().ok()));
 

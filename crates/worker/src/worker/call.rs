@@ -65,7 +65,8 @@ impl<'a> Runner<'a> {
         panics::catch(|| (task.entry)(&context, call.form, call.arguments, output))??;
         let (length, most) = (self.output.len(), self.max_output);
         if length as u64 > most {
-            let message = format!("output of {length} bytes is larger than the limit of {most} bytes");
+            let message =
+                format!("output of {length} bytes is larger than the limit of {most} bytes");
             return Err(TaskError::new(TaskErrorKind::BadOutput, message));
         }
         Ok(())

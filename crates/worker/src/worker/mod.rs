@@ -60,13 +60,9 @@ pub(crate) struct Birth<'a> {
 
 /// Lives a worker's life. The process has just been forked and has one thread.
 pub(crate) fn run(birth: Birth<'_>) -> ! {
-    let worker = birth.spawn.worker;
     let page = match set_up(&birth) {
         Ok(page) => page,
-        Err(error) => {
-            complain(format_args!("worker {worker}: cannot start: {error}"));
-            os::exit_now(BROKEN);
-        }
+        Err(error) => broken(format_args!("worker {} cannot start: {error}", birth.spawn.worker)),
     };
     let Birth { spawn, ends, output, scoreboard, registry, .. } = birth;
     drop((output, scoreboard));
@@ -110,10 +106,15 @@ fn raise_oom_score() {
     }
 }
 
+/// Ends this worker because it, or the supervisor, does what neither ever should.
+fn broken(what: std::fmt::Arguments<'_>) -> ! {
+    complain(format_args!("worker with pid {}: {what}", std::process::id()));
+    os::exit_now(BROKEN);
+}
+
 /// Ends this worker because the supervisor said what no supervisor says.
 fn violation(what: std::fmt::Arguments<'_>) -> ! {
-    complain(format_args!("worker: the supervisor broke the protocol: {what}"));
-    os::exit_now(BROKEN);
+    broken(format_args!("the supervisor broke the protocol: {what}"));
 }
 
 /// Ends this worker because nobody is left to talk to.
@@ -125,7 +126,6 @@ fn supervisor_gone() -> ! {
 fn clock() -> u64 {
     use nix::time::{ClockId, clock_gettime};
     // This clock cannot fail: it exists since Linux 2.6.
-    clock_gettime(ClockId::CLOCK_MONOTONIC).map_or(0, |now| {
-        now.tv_sec().unsigned_abs() * 1_000_000_000 + now.tv_nsec().unsigned_abs()
-    })
+    clock_gettime(ClockId::CLOCK_MONOTONIC)
+        .map_or(0, |now| now.tv_sec().unsigned_abs() * 1_000_000_000 + now.tv_nsec().unsigned_abs())
 }

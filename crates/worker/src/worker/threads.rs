@@ -20,9 +20,9 @@ use super::call::Runner;
 use super::desk::{Desk, Errand, Step, Watch};
 use super::packet::Message;
 use super::queue::Hand;
-use super::{supervisor_gone, violation};
+use super::{broken, supervisor_gone, violation};
 use crate::board::Page;
-use crate::complain::{BROKEN, complain};
+use crate::complain::BROKEN;
 use crate::os;
 use crate::registry::Registry;
 
@@ -46,7 +46,7 @@ fn start_others<'scope>(crew: &'scope Crew<'_>, scope: &'scope Scope<'scope, '_>
     }
 }
 
-/// A run thread. `before_first` is called when the first calls have come.
+/// A run thread. `before_first` is called when it has received the first calls.
 fn run_jobs(crew: &Crew<'_>, lane: usize, before_first: impl FnOnce()) -> ! {
     let desk = &crew.desk;
     let lane = crew.page.lane(lane);
@@ -57,9 +57,6 @@ fn run_jobs(crew: &Crew<'_>, lane: usize, before_first: impl FnOnce()) -> ! {
     loop {
         match step {
             Step::Run(since) => {
-                if let Some(prepare) = before_first.take() {
-                    prepare();
-                }
                 let done = runner.run(&hand.call(), since, lane, desk.wire());
                 step = desk.next(lane, &mut hand, Some((done, runner.output())));
                 continue;
@@ -71,6 +68,11 @@ fn run_jobs(crew: &Crew<'_>, lane: usize, before_first: impl FnOnce()) -> ! {
             }
             Step::Receive(receiver) => {
                 let message = receive(&receiver).unwrap_or_else(|_| supervisor_gone());
+                if matches!(message, Message::Calls(_))
+                    && let Some(prepare) = before_first.take()
+                {
+                    prepare();
+                }
                 if desk.take_in(receiver, message) {
                     desk.send();
                 }
@@ -127,8 +129,7 @@ fn start<'scope>(
         .name(name.to_owned())
         .spawn_scoped(scope, || -> () { guarded(body) });
     if let Err(error) = started {
-        complain(format_args!("worker: cannot start its {name} thread: {error}"));
-        os::exit_now(BROKEN);
+        broken(format_args!("cannot start its {name} thread: {error}"));
     }
 }
 

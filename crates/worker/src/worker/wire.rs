@@ -11,9 +11,7 @@ use brigade_protocol::ipc_channel::ipc::IpcBytesSender;
 use brigade_protocol::message::FromWorker;
 
 use super::pending::Pending;
-use super::supervisor_gone;
-use crate::complain::{BROKEN, complain};
-use crate::os;
+use super::{broken, supervisor_gone};
 
 /// How many tickets go into one message. More than two frames within their budget can have.
 const MOST_TICKETS: usize = MESSAGE_BUDGET / size_of::<Ticket>();
@@ -96,8 +94,7 @@ impl Sender {
         let encoded = codec::encode_value(message, &mut self.buffer);
         if encoded.is_err() || self.buffer.len() > MAX_MESSAGE {
             // Every size is counted before: this is a bug of ours.
-            complain(format_args!("worker: a message of {} bytes is too long", self.buffer.len()));
-            os::exit_now(BROKEN);
+            broken(format_args!("its message of {} bytes is too long", self.buffer.len()));
         }
         while let Err(error) = self.channel.send(&self.buffer) {
             if error.kind() != std::io::ErrorKind::Interrupted {

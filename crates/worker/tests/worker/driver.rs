@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Stdio};
 
 use brigade_protocol::board::{self, Lane, PAGE};
-use brigade_protocol::handshake::{NearEnds, Reports, Requests, Rendezvous, channel_pair};
+use brigade_protocol::handshake::{NearEnds, Rendezvous, Reports, Requests, channel_pair};
 use brigade_protocol::id::{JobId, Seq, SlotId, TaskId, Ticket, WorkerId};
 use brigade_protocol::message::{
     Call, Exit, Form, Frame, FromWorker, Hello, Report, Request, Spawn, TaskError, ToWorker, Value,
@@ -94,7 +94,9 @@ impl Server {
         let slot = SlotId(u32::try_from(id.0).unwrap());
         let spawn = Spawn { worker: id, slot, threads, max_output };
         self.requests.send(&Request::Spawn(spawn), Some(far)).unwrap();
-        assert!(matches!(self.reports.receive(), Ok(Report::Spawned { worker, .. }) if worker == id));
+        assert!(
+            matches!(self.reports.receive(), Ok(Report::Spawned { worker, .. }) if worker == id)
+        );
         let (output, hello) = (File::from(reader), self.hello.clone());
         let mut worker = Worker { id, ends, output, hello, next: 1, parts: HashMap::new() };
         assert_eq!(worker.hear(), Said::Ready);
@@ -106,7 +108,9 @@ impl Server {
         let id = worker.id;
         let output = worker.last_words();
         self.requests.send(&Request::Reap(id), None).unwrap();
-        let Ok(Report::Reaped { worker, exit }) = self.reports.receive() else { panic!("no report") };
+        let Ok(Report::Reaped { worker, exit }) = self.reports.receive() else {
+            panic!("no report")
+        };
         assert_eq!(worker, id);
         (exit, output)
     }
@@ -135,7 +139,8 @@ impl Server {
 impl Worker {
     /// Sends one frame of calls of one task, with arguments in JSON; jobs are numbered like calls.
     pub(crate) fn send(&mut self, task: &str, arguments: &[&str]) {
-        let calls: Vec<_> = arguments.iter().map(|text| (task, Form::Json, text.as_bytes())).collect();
+        let calls: Vec<_> =
+            arguments.iter().map(|text| (task, Form::Json, text.as_bytes())).collect();
         self.send_calls(&calls);
     }
 

@@ -48,6 +48,7 @@ const TESTS: &[(&str, fn())] = tests! {
     a_worker_has_clean_surroundings
     what_escaped_from_a_worker_dies_with_it
     when_the_supervisor_dies_everything_dies
+    when_the_fork_server_dies_its_workers_die
 };
 
 fn main() {
@@ -361,4 +362,13 @@ fn when_the_supervisor_dies_everything_dies() {
     stderr.read_to_string(&mut words).unwrap();
     assert_eq!(words, "");
     assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+fn when_the_fork_server_dies_its_workers_die() {
+    let mut server = Server::start();
+    let (mut idle, mut busy) = (server.spawn(), server.spawn());
+    busy.send("sleep", &["[1000]"]);
+    server.child.kill().unwrap();
+    assert_eq!(idle.last_words() + &busy.last_words(), "");
+    server.child.wait().unwrap();
 }

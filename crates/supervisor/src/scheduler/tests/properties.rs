@@ -1,0 +1,119 @@
+//! Every promise of the scheduler, against any fate.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::super::*;
+use super::world::{Fate, World};
+
+fn limits() -> impl Strategy<Value = Limits> {
+    let timeout = prop_oneof![Just(None), (1u64..2000).prop_map(Some)];
+    (timeout, 0u32..3, 0u32..3).prop_map(|(timeout, retries, crash_retries)| Limits {
+        timeout: timeout.map(Duration::from_millis),
+        retries,
+        crash_retries,
+    })
+}
+
+fn fate() -> impl Strategy<Value = Fate> {
+    let n = 0usize..16;
+    prop_oneof![
+        12 => limits().prop_map(Fate::Submit),
+        2 => n.clone().prop_map(Fate::Cancel),
+        8 => n.clone().prop_map(Fate::Ready),
+        14 => n.clone().prop_map(Fate::Start),
+        12 => (n.clone(), prop::bool::weighted(0.8)).prop_map(|(n, well)| Fate::Finish(n, well)),
+        12 => n.clone().prop_map(Fate::Report),
+        4 => n.clone().prop_map(Fate::GiveBack),
+        1 => n.clone().prop_map(Fate::Lie),
+        3 => n.prop_map(Fate::Die),
+        1 => Just(Fate::ServerDies),
+        2 => prop::bool::weighted(0.8).prop_map(Fate::ServerStarts),
+        2 => any::<bool>().prop_map(Fate::Input),
+        6 => prop_oneof![1u64..5, 1u64..3000].prop_map(Fate::Sleep),
+    ]
+}
+
+fn config() -> impl Strategy<Value = Config> {
+    let prefetch = prop_oneof![Just(Prefetch::Auto), (0u32..4).prop_map(Prefetch::AtMost)];
+    (1u32..5, 1u16..4, prefetch, 0usize..8).prop_map(|(slots, threads, prefetch, max)| Config {
+        slots,
+        threads,
+        prefetch,
+        start_timeout: Duration::from_secs(5),
+        restarts: RestartIntensity { max, within: Duration::from_secs(3) },
+    })
+}
+
+fn ending() -> impl Strategy<Value = Option<Ending>> {
+    prop_oneof![
+        3 => Just(None),
+        1 => Just(Some(Ending::Drain)),
+        1 => (0u64..3000).prop_map(|grace| Some(Ending::Stop(Duration::from_millis(grace)))),
+        1 => Just(Some(Ending::Abort)),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1500))]
+
+    /// Settled exactly once, never two attempts at once, charged only what ran, every wait ends: the
+    /// world checks each action, and the end.
+    #[test]
+    fn every_job_is_settled_exactly_once(
+        config in config(),
+        before in prop::collection::vec(fate(), 0..150),
+        ending in ending(),
+        after in prop::collection::vec(fate(), 0..40),
+    ) {
+        let mut world = World::new(config);
+        for fate in before.into_iter().chain(ending.map(Fate::End)).chain(after) {
+            world.apply(fate);
+        }
+        world.finish();
+    }
+
+    #[test]
+    fn equal_events_give_equal_actions(
+        config in config(),
+        fates in prop::collection::vec(fate(), 0..80),
+    ) {
+        let run = || {
+            let mut world = World::new(config.clone());
+            for fate in fates.clone() {
+                world.apply(fate);
+            }
+            world.log
+        };
+        prop_assert_eq!(run(), run());
+    }
+
+    /// A worker program that cannot start must not be started for ever.
+    #[test]
+    fn a_pool_that_cannot_start_gives_up(slots in 1u32..5, max in 0usize..8, wait in any::<bool>()) {
+        let mut world = World::new(Config {
+            slots,
+            threads: 1,
+            prefetch: Prefetch::Auto,
+            start_timeout: Duration::from_secs(4),
+            restarts: RestartIntensity { max, within: Duration::from_hours(1) },
+        });
+        world.apply(Fate::Submit(Limits::default()));
+        for _ in 0..100 {
+            if !wait && world.alive() > 0 {
+                world.apply(Fate::Die(0));
+            } else if let Some(deadline) = world.scheduler.next_deadline() {
+                world.now = world.now.max(deadline);
+                world.tell(Event::TimePassed);
+                // Hung at its start, and the fork server with it.
+                world.apply(Fate::ServerDies);
+                world.apply(Fate::ServerStarts(true));
+            }
+        }
+        let settled = world.settled.get(&JobId(0)).map(|settled| &settled.result);
+        prop_assert!(matches!(settled, Some(Err(Failure::PoolGaveUp(_)))), "{settled:?}");
+        let spawns = world.log.iter().filter(|action| matches!(action, Action::Spawn(..))).count();
+        prop_assert!(spawns <= (max + 2) * slots as usize, "{spawns} starts");
+    }
+}

@@ -1,0 +1,450 @@
+//! A simulated outside: fork server, workers with their queues, run threads and scoreboard.
+//!
+//! It does what the scheduler says and checks every promise while it does so. What happens by
+//! itself (a worker starts a job, finishes, replies, dies, keeps silent) is a [`Fate`], chosen and
+//! shrunk by proptest.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use brigade_protocol::message::TaskErrorKind;
+
+use super::super::*;
+
+/// What happens next. Numbers choose among the workers or jobs there are.
+#[derive(Clone, Debug)]
+pub(super) enum Fate {
+    Submit(Limits),
+    Cancel(usize),
+    /// The worker becomes ready.
+    Ready(usize),
+    /// One of its run threads takes the next call.
+    Start(usize),
+    /// One of its run threads finishes, well or with an error.
+    Finish(usize, bool),
+    /// What it finished reaches the supervisor.
+    Report(usize),
+    /// It answers a recall.
+    GiveBack(usize),
+    /// It sends a reply to something that it does not hold.
+    Lie(usize),
+    /// It dies by itself, or because it was killed.
+    Die(usize),
+    /// The fork server dies, and its workers with it.
+    ServerDies,
+    ServerStarts(bool),
+    Input(bool),
+    Sleep(u64),
+    End(Ending),
+}
+
+pub(super) struct World {
+    pub(super) scheduler: Scheduler,
+    pub(super) config: Config,
+    pub(super) now: Time,
+    workers: BTreeMap<WorkerId, Process>,
+    jobs: BTreeMap<JobId, Ledger>,
+    pub(super) settled: BTreeMap<JobId, Settled>,
+    cancels: BTreeMap<JobId, u32>,
+    server: Option<bool>,
+    inputs: u32,
+    pub(super) log: Vec<Action>,
+}
+
+/// What really happened to a job.
+#[derive(Debug)]
+struct Ledger {
+    limits: Limits,
+    /// Attempts that were begun, as far as anybody outside can know.
+    begun: u32,
+    /// Workers that died by themselves while running it.
+    crashes: u32,
+    /// An attempt was lost or crashed: at-most-once forbids another.
+    lost: bool,
+}
+
+#[derive(Debug, Default)]
+struct Process {
+    slot: u32,
+    ready: bool,
+    killed: bool,
+    told_to_stop: bool,
+    recalled: bool,
+    queue: VecDeque<Call>,
+    frames: Vec<(u64, u64)>,
+    running: Vec<Call>,
+    lanes: Vec<Lane>,
+    unreported: VecDeque<(Call, bool)>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Call {
+    seq: Seq,
+    ticket: Ticket,
+    since: Time,
+}
+
+impl World {
+    pub(super) fn new(config: Config) -> Self {
+        let mut world = Self {
+            scheduler: Scheduler::new(config.clone()),
+            config,
+            now: Time::ZERO,
+            workers: BTreeMap::new(),
+            jobs: BTreeMap::new(),
+            settled: BTreeMap::new(),
+            cancels: BTreeMap::new(),
+            server: Some(true),
+            inputs: 0,
+            log: Vec::new(),
+        };
+        world.tell(Event::TimePassed);
+        world
+    }
+
+    pub(super) fn alive(&self) -> usize {
+        self.workers.len()
+    }
+
+    /// Tells the scheduler and does what it says, until it is content.
+    pub(super) fn tell(&mut self, event: Event) {
+        let mut events = vec![event];
+        while !events.is_empty() {
+            let actions = self.scheduler.handle(self.now, std::mem::take(&mut events));
+            for action in actions {
+                self.log.push(action.clone());
+                events.extend(self.perform(action));
+            }
+        }
+        if let Some(deadline) = self.scheduler.next_deadline() {
+            let settled_work = self.scheduler.handle(self.now, []);
+            assert!(settled_work.is_empty(), "nothing happened, and yet: {settled_work:?}");
+            assert!(deadline > self.now, "it would spin");
+        }
+    }
+
+    fn perform(&mut self, action: Action) -> Option<Event> {
+        match action {
+            Action::Spawn(id, slot) => self.spawn(id, slot),
+            Action::Dispatch(id, first, tickets) => self.dispatch(id, first, &tickets),
+            Action::Recall(id) => {
+                let worker = self.workers.get_mut(&id).expect("only the living are recalled");
+                assert!(!worker.recalled, "one recall at a time");
+                worker.recalled = true;
+            }
+            Action::Inspect(id) => {
+                let lanes = self.workers[&id].lanes.clone();
+                return Some(Event::Observed(id, lanes));
+            }
+            Action::Stop(id) => {
+                let worker = self.workers.get_mut(&id).expect("only the living are told to stop");
+                assert!(!worker.told_to_stop && worker.queue.is_empty());
+                worker.told_to_stop = true;
+            }
+            Action::Kill(id) => {
+                let worker = self.workers.get_mut(&id).expect("only the living are killed");
+                assert!(!worker.killed, "killed twice");
+                worker.killed = true;
+            }
+            Action::KillServer => assert!(self.server.is_some()),
+            Action::StartServer => {
+                assert!(self.workers.is_empty(), "workers of the old fork server are alive");
+                self.server = Some(false);
+            }
+            Action::Settle(job, settled) => self.settle(job, settled),
+            Action::RefuseCancel(job) => {
+                self.cancels.remove(&job);
+            }
+        }
+        None
+    }
+
+    fn spawn(&mut self, id: WorkerId, slot: SlotId) {
+        assert_eq!(self.server, Some(true), "there is a fork server to ask");
+        assert!(slot.0 < self.config.slots);
+        let taken = self.workers.values().any(|worker| worker.slot == slot.0);
+        assert!(!taken, "two workers in slot {slot}");
+        let lane = Lane { started: Seq(0), since: Time::ZERO, finished: Seq(0) };
+        let lanes = vec![lane; usize::from(self.config.threads)];
+        let process = Process { slot: slot.0, lanes, ..Process::default() };
+        assert!(self.workers.insert(id, process).is_none(), "worker ids are never reused");
+    }
+
+    fn dispatch(&mut self, id: WorkerId, first: Seq, tickets: &[Ticket]) {
+        for &ticket in tickets {
+            assert!(!self.settled.contains_key(&ticket.job), "{ticket} is settled");
+            let twice = self.workers.values().any(|worker| worker.holds(ticket.job));
+            assert!(!twice, "two live attempts of {ticket}");
+            let ledger = &self.jobs[&ticket.job];
+            assert_eq!(ticket.attempt, ledger.begun + 1, "attempts count up");
+            assert!(
+                !(ledger.lost && ledger.limits.crash_retries == 0),
+                "{ticket} must not be started twice"
+            );
+        }
+        let worker = self.workers.get_mut(&id).expect("jobs go to the living");
+        assert!(worker.ready && !worker.killed && !worker.told_to_stop && !worker.recalled);
+        let last = Seq(first.0 + tickets.len() as u64 - 1);
+        assert!(worker.frames.last().is_none_or(|frame| first.0 > frame.1), "places count up");
+        worker.frames.push((first.0, last.0));
+        for (seq, &ticket) in (first.0..).map(Seq).zip(tickets) {
+            worker.queue.push_back(Call { seq, ticket, since: self.now });
+        }
+        worker.check_load(&self.config);
+    }
+
+    fn settle(&mut self, job: JobId, settled: Settled) {
+        let ledger = &self.jobs[&job];
+        match &settled.result {
+            Ok(output) => assert_eq!(output, &job.0.to_le_bytes(), "the result is its own"),
+            Err(Failure::Crashed(_)) => {
+                assert!(ledger.crashes > 0 || ledger.lost, "charged without cause");
+            }
+            Err(Failure::Quarantined(exits)) => {
+                assert_eq!(exits.len() as u32, ledger.crashes, "every crash was seen");
+                assert_eq!(ledger.crashes, ledger.limits.crash_retries + 1);
+            }
+            Err(_) => {}
+        }
+        assert_eq!(settled.attempts, ledger.begun, "attempts begun");
+        self.cancels.remove(&job);
+        assert!(self.settled.insert(job, settled).is_none(), "{job} settled twice");
+    }
+
+    pub(super) fn apply(&mut self, fate: Fate) {
+        match fate {
+            Fate::Submit(limits) => self.submit(limits),
+            Fate::Cancel(n) => {
+                let Some(&job) = self.jobs.keys().nth(n % self.jobs.len().max(1)) else { return };
+                if !self.settled.contains_key(&job) {
+                    self.cancels.insert(job, 1);
+                    self.tell(Event::CancelRequested(job));
+                }
+            }
+            Fate::Ready(n) => {
+                let Some(id) = self.pick(n, |worker| !worker.ready) else { return };
+                self.tell(Event::Spawned(id));
+                self.process(id).ready = true;
+                self.tell(Event::WorkerReady(id));
+            }
+            Fate::Start(n) => {
+                let now = self.now;
+                let Some(id) = self.pick(n, Process::can_start) else { return };
+                self.process(id).start(now);
+            }
+            Fate::Finish(n, well) => {
+                let Some(id) = self.pick(n, |worker| !worker.running.is_empty()) else { return };
+                self.process(id).finish(well);
+            }
+            Fate::Report(n) => {
+                let Some(id) = self.pick(n, |worker| !worker.unreported.is_empty()) else { return };
+                self.report(id);
+            }
+            Fate::GiveBack(n) => {
+                let Some(id) = self.pick(n, |worker| worker.recalled) else { return };
+                let tickets = self.process(id).give_back();
+                self.tell(Event::Returned(id, tickets));
+            }
+            Fate::Lie(n) => self.lie(n),
+            Fate::Die(n) => {
+                let Some(id) = self.pick(n, |_| true) else { return };
+                self.die(id, false);
+            }
+            Fate::ServerDies => self.server_dies(),
+            Fate::ServerStarts(well) => {
+                if self.server == Some(false) {
+                    self.server = well.then_some(true);
+                    let failed = Event::ServerFailed("no".into());
+                    self.tell(if well { Event::ServerStarted } else { failed });
+                }
+            }
+            Fate::Input(open) => self.input(open),
+            Fate::Sleep(milliseconds) => {
+                self.now += Duration::from_millis(milliseconds);
+                self.tell(Event::TimePassed);
+            }
+            Fate::End(ending) => self.tell(Event::EndRequested(ending)),
+        }
+    }
+
+    fn submit(&mut self, limits: Limits) {
+        let job = JobId(self.jobs.len() as u64);
+        self.jobs.insert(job, Ledger { limits, begun: 0, crashes: 0, lost: false });
+        let task = TaskId(u32::try_from(job.0 % 2).expect("0 or 1"));
+        self.tell(Event::Submitted(JobSpec { job, task, size: 10, limits }));
+    }
+
+    fn input(&mut self, open: bool) {
+        if open {
+            self.inputs += 1;
+            self.tell(Event::InputOpened);
+        } else if self.inputs > 0 {
+            self.inputs -= 1;
+            self.tell(Event::InputEnded);
+        }
+    }
+
+    /// Delivers the oldest unreported reply.
+    fn report(&mut self, id: WorkerId) {
+        let now = self.now;
+        let worker = self.process(id);
+        let Some((call, well)) = worker.unreported.pop_front() else { return };
+        let Call { ticket, since, .. } = call;
+        self.jobs.get_mut(&ticket.job).expect("it was submitted").begun += 1;
+        let error = TaskError::new(TaskErrorKind::Failed, "no");
+        let result = if well { Ok(ticket.job.0.to_le_bytes().to_vec()) } else { Err(error) };
+        self.tell(Event::Replied(id, Reply { ticket, ran: (since, now), result }));
+    }
+
+    /// Answers for a job that it does not hold.
+    fn lie(&mut self, n: usize) {
+        let Some(id) = self.pick(n, |worker| worker.ready) else { return };
+        let ticket = Ticket { job: JobId(n as u64), attempt: 77 };
+        let ran = (self.now, self.now);
+        self.tell(Event::Replied(id, Reply { ticket, ran, result: Ok(vec![]) }));
+        assert!(self.workers[&id].killed, "a liar is killed");
+    }
+
+    fn die(&mut self, id: WorkerId, with_server: bool) {
+        let overran = self.scheduler.overran(id);
+        let worker = self.workers.remove(&id).expect("it was alive");
+        // The kernel delivers what it sent before; here everything unreported is lost, which is harder.
+        let unreported = worker.unreported.iter().map(|(call, _)| call.ticket);
+        for ticket in worker.running.iter().map(|call| call.ticket).chain(unreported) {
+            let ledger = self.jobs.get_mut(&ticket.job).expect("it was submitted");
+            ledger.begun += 1;
+            let timed_out =
+                overran == Some(ticket) && worker.running.iter().any(|call| call.ticket == ticket);
+            ledger.lost |= !timed_out;
+        }
+        // Killed for one job's time-out, the worker took the others along: they are not charged.
+        for call in worker.running.iter().filter(|_| !with_server && overran.is_none()) {
+            self.jobs.get_mut(&call.ticket.job).expect("it was submitted").crashes += 1;
+        }
+        // It counted as started, because a stopped worker starts nothing: so it was begun.
+        if let Some(ticket) = overran
+            && worker.queue.iter().any(|call| call.ticket == ticket)
+        {
+            self.jobs.get_mut(&ticket.job).expect("it was submitted").begun += 1;
+        }
+        let exit = if with_server { Exit::Unknown } else { Exit::Signal(9) };
+        let (lanes, epitaph) = (worker.lanes, "it died".to_owned());
+        self.tell(Event::WorkerExited { worker: id, exit, with_server, lanes, epitaph });
+    }
+
+    fn server_dies(&mut self) {
+        if self.server != Some(true) {
+            return;
+        }
+        self.server = None;
+        self.tell(Event::ServerLost("killed".into()));
+        for id in self.workers.keys().copied().collect::<Vec<_>>() {
+            self.die(id, true);
+        }
+    }
+
+    /// Everyone behaves from now on; the pool must finish by itself.
+    pub(super) fn finish(&mut self) {
+        while self.inputs > 0 {
+            self.input(false);
+        }
+        self.tell(Event::EndRequested(Ending::Drain));
+        for _ in 0..20_000 {
+            if self.scheduler.is_finished() {
+                break;
+            }
+            self.behave();
+        }
+        assert!(self.scheduler.is_finished(), "the pool does not end: {:#?}", self.scheduler);
+        assert_eq!(self.settled.len(), self.jobs.len(), "a job was lost");
+        assert!(self.cancels.is_empty(), "a client waits for ever to hear of its cancellation");
+        assert!(self.workers.is_empty());
+    }
+
+    fn behave(&mut self) {
+        self.now += Duration::from_millis(1);
+        self.apply(Fate::ServerStarts(true));
+        for id in self.workers.keys().copied().collect::<Vec<_>>() {
+            let Some(worker) = self.workers.get_mut(&id) else { continue };
+            if worker.killed || (worker.told_to_stop && worker.is_empty()) {
+                self.die(id, false);
+            } else if !worker.ready {
+                worker.ready = true;
+                self.tell(Event::WorkerReady(id));
+            } else if worker.recalled {
+                let tickets = worker.give_back();
+                self.tell(Event::Returned(id, tickets));
+            } else if !worker.unreported.is_empty() {
+                self.report(id);
+            } else if !worker.running.is_empty() {
+                worker.finish(true);
+            } else if worker.can_start() {
+                worker.start(self.now);
+            }
+        }
+        self.tell(Event::TimePassed);
+    }
+
+    fn process(&mut self, id: WorkerId) -> &mut Process {
+        self.workers.get_mut(&id).expect("it was picked among the living")
+    }
+
+    fn pick(&self, n: usize, which: impl Fn(&Process) -> bool) -> Option<WorkerId> {
+        let candidates: Vec<WorkerId> =
+            self.workers.iter().filter(|(_, worker)| which(worker)).map(|(id, _)| *id).collect();
+        candidates.get(n % candidates.len().max(1)).copied()
+    }
+}
+
+impl Process {
+    fn holds(&self, job: JobId) -> bool {
+        let unreported = self.unreported.iter().map(|(call, _)| call);
+        let mut calls = self.queue.iter().chain(&self.running).chain(unreported);
+        calls.any(|call| call.ticket.job == job)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.queue.is_empty() && self.running.is_empty() && self.unreported.is_empty()
+    }
+
+    fn can_start(&self) -> bool {
+        self.ready && !self.queue.is_empty() && self.running.len() < self.lanes.len()
+    }
+
+    fn start(&mut self, now: Time) {
+        let Some(mut call) = self.queue.pop_front() else { return };
+        call.since = now;
+        let lane = self.lanes.iter_mut().find(|lane| lane.started == lane.finished);
+        let lane = lane.expect("a run thread is free");
+        (lane.started, lane.since) = (call.seq, now);
+        self.running.push(call);
+    }
+
+    fn finish(&mut self, well: bool) {
+        let call = self.running.remove(0);
+        let lane = self.lanes.iter_mut().find(|lane| lane.started == call.seq);
+        lane.expect("it runs in a lane").finished = call.seq;
+        self.unreported.push_back((call, well));
+    }
+
+    fn give_back(&mut self) -> Vec<Ticket> {
+        self.recalled = false;
+        self.queue.drain(..).map(|call| call.ticket).collect()
+    }
+
+    /// With one run thread at most two frames are with a worker, or what the user allows.
+    fn check_load(&self, config: &Config) {
+        let calls = self.queue.len() + self.running.len() + self.unreported.len();
+        if let Prefetch::AtMost(most) = config.prefetch {
+            assert!(calls <= usize::from(config.threads) + most as usize, "{calls} calls held");
+        }
+        let pending = |(first, last): &&(u64, u64)| {
+            let unreported = self.unreported.iter().map(|(call, _)| call);
+            let mut calls = self.queue.iter().chain(&self.running).chain(unreported);
+            calls.any(|call| (*first..=*last).contains(&call.seq.0))
+        };
+        if config.threads == 1 {
+            assert!(self.frames.iter().filter(pending).count() <= 2, "three frames under way");
+        }
+    }
+}
