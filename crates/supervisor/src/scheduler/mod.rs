@@ -20,12 +20,14 @@
 //! What it holds when it dies is judged by the scoreboard ([`Lane`]): only what was *running* is
 //! charged with the death.
 //!
-//! The parts: `jobs` is the table of unsettled jobs with the queue, `worker` what one worker holds,
-//! `frames` how many jobs travel together, `deaths` the judgement, `deadlines` everything that
-//! happens because time passes, `policy` and `outcome` plain values.
+//! The parts: `events` is what becomes of each event; `jobs` the table of unsettled jobs with the
+//! queue; `worker` what one worker holds; `frames` how many jobs travel together; `deaths` the
+//! judgement; `deadlines` everything that happens because time passes; `policy` and `outcome` plain
+//! values.
 
 mod deadlines;
 mod deaths;
+mod events;
 mod frames;
 mod jobs;
 mod outcome;
@@ -42,9 +44,9 @@ use brigade_protocol::message::{Exit, TaskError};
 use rustc_hash::FxHashMap;
 
 use self::frames::Batches;
-use self::jobs::{Jobs, Place};
+use self::jobs::Jobs;
 use self::policy::Deaths;
-use self::worker::{Recall, State, Why, Worker};
+use self::worker::{State, Why, Worker};
 
 pub use self::outcome::{Failure, Settled};
 pub use self::policy::{Limits, Prefetch, RestartIntensity};
@@ -346,153 +348,6 @@ impl Scheduler {
             Event::EndRequested(ending) => self.on_end_requested(now, ending, actions),
             Event::TimePassed => {}
         }
-    }
-
-    fn on_submitted(&mut self, spec: JobSpec, actions: &mut Vec<Action>) {
-        let job = spec.job;
-        self.jobs.add(spec);
-        match &self.phase {
-            Phase::Running => {}
-            Phase::GaveUp(reason) => {
-                let reason = reason.clone();
-                self.jobs.settle(job, Err(Failure::PoolGaveUp(reason)), actions);
-            }
-            Phase::Draining | Phase::Stopping { .. } | Phase::Aborting => {
-                let reason = "the pool has been shut down".to_owned();
-                self.jobs.settle(job, Err(Failure::Refused(reason)), actions);
-            }
-        }
-    }
-
-    fn on_cancel(&mut self, job: JobId, now: Time, actions: &mut Vec<Action>) {
-        match self.jobs.place(job) {
-            // Settled already; the shell tells how.
-            None => actions.push(Action::RefuseCancel(job)),
-            Some(Place::Queued) => self.jobs.settle(job, Err(Failure::Cancelled), actions),
-            Some(Place::With(id)) => {
-                self.jobs.mark_cancelled(job, true);
-                if let Some(worker) = self.worker(id)
-                    && worker.is_serving()
-                    && !matches!(worker.recall, Recall::Asked { .. })
-                {
-                    worker.recall = Recall::Asked { at: now };
-                    actions.push(Action::Recall(id));
-                }
-            }
-        }
-    }
-
-    fn on_spawned(&mut self, worker: WorkerId) {
-        if let Some(Worker { state: State::Starting { spawned, .. }, .. }) = self.worker(worker) {
-            *spawned = true;
-        }
-    }
-
-    fn on_ready(&mut self, now: Time, worker: WorkerId) {
-        if let Some(worker) = self.worker(worker)
-            && matches!(worker.state, State::Starting { .. })
-        {
-            worker.state = State::Serving;
-            worker.last_heard = now;
-        }
-    }
-
-    fn on_replied(&mut self, now: Time, id: WorkerId, reply: Reply, actions: &mut Vec<Action>) {
-        let Some(worker) = self.worker(id) else { return };
-        let Ok(full_frame) = worker.take_reply(now, reply.ticket) else {
-            // Not a ticket that it holds: forged, or answered twice.
-            return self.kill(id, Why::Violated, actions);
-        };
-        self.deaths.forget();
-        let Reply { ticket, ran, result } = reply;
-        let task = self.jobs.task(ticket.job);
-        self.batches.learn(task, ran.1.saturating_sub(ran.0), full_frame);
-        self.jobs.note_over(ticket.job, id, Some(ran));
-        match result {
-            Ok(output) => self.jobs.settle(ticket.job, Ok(output), actions),
-            Err(error) => self.attempt_failed(ticket.job, error.into(), actions),
-        }
-    }
-
-    fn on_returned(
-        &mut self,
-        now: Time,
-        id: WorkerId,
-        tickets: &[Ticket],
-        actions: &mut Vec<Action>,
-    ) {
-        let Some(worker) = self.worker(id) else { return };
-        if !worker.take_returned(now, tickets) {
-            return self.kill(id, Why::Violated, actions);
-        }
-        let kept: Vec<JobId> = worker.held.iter().map(|held| held.ticket.job).collect();
-        for job in kept {
-            if self.jobs.mark_cancelled(job, false) {
-                actions.push(Action::RefuseCancel(job));
-            }
-        }
-        for ticket in tickets.iter().rev() {
-            self.give_back(ticket.job, actions);
-        }
-    }
-
-    /// A job that was with a worker and was not started goes back to the front of the queue, or
-    /// ends if nothing is started any more.
-    fn give_back(&mut self, job: JobId, actions: &mut Vec<Action>) {
-        let cancelled = self.jobs.mark_cancelled(job, false);
-        match &self.phase {
-            _ if cancelled => self.jobs.settle(job, Err(Failure::Cancelled), actions),
-            Phase::Running | Phase::Draining => self.jobs.requeue_front(job),
-            Phase::Stopping { .. } | Phase::Aborting => {
-                self.jobs.settle(job, Err(Failure::Cancelled), actions);
-            }
-            Phase::GaveUp(reason) => {
-                let reason = reason.clone();
-                self.jobs.settle(job, Err(Failure::PoolGaveUp(reason)), actions);
-            }
-        }
-    }
-
-    /// Tries the job again, at the back of the queue, or settles it if this was its last attempt.
-    fn attempt_failed(&mut self, job: JobId, failure: Failure, actions: &mut Vec<Action>) {
-        if self.jobs.mark_cancelled(job, false) {
-            actions.push(Action::RefuseCancel(job));
-        }
-        let may_start = matches!(self.phase, Phase::Running | Phase::Draining);
-        if let Err(failure) = self.jobs.try_again(job, failure, may_start) {
-            self.jobs.settle(job, Err(failure), actions);
-        }
-    }
-
-    fn on_end_requested(&mut self, now: Time, ending: Ending, actions: &mut Vec<Action>) {
-        match (ending, &self.phase) {
-            (_, Phase::Aborting | Phase::GaveUp(_))
-            | (Ending::Drain, Phase::Draining | Phase::Stopping { .. }) => {}
-            (Ending::Drain, Phase::Running) => self.phase = Phase::Draining,
-            (Ending::Stop(grace), phase) => {
-                // A second request may shorten the grace, never lengthen it.
-                let mut kill_at = now.saturating_add(grace);
-                if let Phase::Stopping { kill_at: earlier } = phase {
-                    kill_at = kill_at.min(*earlier);
-                }
-                self.phase = Phase::Stopping { kill_at };
-                self.jobs.settle_queued(&Failure::Cancelled, actions);
-            }
-            (Ending::Abort, _) => {
-                self.phase = Phase::Aborting;
-                self.jobs.settle_queued(&Failure::Cancelled, actions);
-                self.kill_all(Why::Ended, actions);
-            }
-        }
-    }
-
-    fn give_up(&mut self, reason: String, actions: &mut Vec<Action>) {
-        if matches!(self.phase, Phase::GaveUp(_) | Phase::Aborting) {
-            return;
-        }
-        self.phase = Phase::GaveUp(reason.clone());
-        self.jobs.settle_queued(&Failure::PoolGaveUp(reason), actions);
-        self.kill_all(Why::Ended, actions);
     }
 
     fn kill(&mut self, id: WorkerId, why: Why, actions: &mut Vec<Action>) {

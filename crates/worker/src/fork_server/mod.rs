@@ -21,13 +21,12 @@ mod family;
 use std::fmt;
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::MetadataExt;
 use std::panic::{self, AssertUnwindSafe};
 use std::time::Duration;
 
 use brigade_protocol::handshake::{self, FarEnds, HandshakeError, ToSupervisor};
-use brigade_protocol::message::{BuildId, Hello, Report, Request, Spawn};
-use brigade_protocol::{VARIABLE, board};
+use brigade_protocol::message::{Hello, Report, Request, Spawn};
+use brigade_protocol::{DESCRIPTORS_VARIABLE, VARIABLE, board};
 use nix::sys::prctl;
 use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::{ForkResult, Pid};
@@ -41,10 +40,6 @@ use crate::worker::{self, Birth};
 
 /// How long it waits for a request before it tidies up.
 const PATIENCE: Duration = Duration::from_secs(1);
-
-/// The variable that tells the soft limit of descriptors that workers are to have: the supervisor
-/// raises its own, and `select(2)` in a job breaks above 1024.
-const NOFILE_VARIABLE: &str = "BRIGADE_NOFILE";
 
 /// Serves until the supervisor is gone. Returns the exit code.
 pub(crate) fn run(registry: &Registry) -> i32 {
@@ -160,7 +155,7 @@ fn set_up(registry: &Registry) -> Result<Server<'_>, Failure> {
     let place = os::take_variable(VARIABLE, alone).unwrap_or_default();
     let place =
         place.into_string().map_err(|_| Failure::Nonsense("its variable is not UTF-8".into()))?;
-    let descriptor_limit = os::take_variable(NOFILE_VARIABLE, alone)
+    let descriptor_limit = os::take_variable(DESCRIPTORS_VARIABLE, alone)
         .and_then(|limit| limit.to_str().and_then(|limit| limit.parse().ok()));
 
     // What this process inherited, and its workers are not to have.
@@ -174,7 +169,8 @@ fn set_up(registry: &Registry) -> Result<Server<'_>, Failure> {
     prctl::set_child_subreaper(true)?;
 
     let descriptors = Descriptors::open()?;
-    let hello = Hello { build: build_id().map_err(Failure::Proc)?, tasks: registry.infos() };
+    let hello =
+        Hello { build: handshake::own_build().map_err(Failure::Proc)?, tasks: registry.infos() };
     let supervisor = handshake::connect(&place, &hello)?;
     let scoreboard = descriptors.next()?;
     Ok(Server {
@@ -187,13 +183,6 @@ fn set_up(registry: &Registry) -> Result<Server<'_>, Failure> {
         pid: Pid::this(),
         descriptor_limit,
     })
-}
-
-/// Two processes with this id in common run the same file: it has not been rewritten between.
-fn build_id() -> io::Result<BuildId> {
-    let file = std::fs::metadata("/proc/self/exe")?;
-    let modified = i128::from(file.mtime()) * 1_000_000_000 + i128::from(file.mtime_nsec());
-    Ok(BuildId(format!("{}:{}:{}:{modified}", file.dev(), file.ino(), file.size())))
 }
 
 /// Why it cannot go on.
