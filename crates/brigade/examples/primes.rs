@@ -1,0 +1,26 @@
+//! Counts the primes below a million in ten jobs, on as many workers as there are CPUs.
+use std::error::Error;
+
+use brigade::{Future, Job, ProcessPool, Registry, task};
+
+/// Counts the primes in a range, slowly.
+#[task(crate = ::brigade)]
+fn count_primes(from: u64, to: u64) -> usize {
+    (from.max(2)..to).filter(|n| (2..=n.isqrt()).all(|d| n % d != 0)).count()
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let registry = Registry::new(&[&count_primes::TASK])?;
+    brigade::init(&registry); // this very program, started as a worker program, ends here
+
+    let pool = ProcessPool::builder().build()?;
+    let futures: Vec<Future<usize>> = (0..10)
+        .map(|n| pool.submit(Job::call("count-primes", (n * 100_000_u64, (n + 1) * 100_000_u64))))
+        .collect();
+    let mut sum = 0;
+    for future in futures {
+        sum += future.result()?;
+    }
+    assert_eq!(sum, 78_498);
+    Ok(())
+} // dropping the pool drains it
