@@ -118,17 +118,16 @@ impl Scheduler {
         }
     }
 
-    /// Tries the job again, at the back of the queue, or settles it if this was its last attempt.
+    /// Tries the job again, at the back of the queue, or settles it if this was its last attempt or
+    /// a client wants it cancelled.
     pub(super) fn attempt_failed(
         &mut self,
         job: JobId,
         failure: Failure,
         actions: &mut Vec<Action>,
     ) {
-        if self.jobs.mark_cancelled(job, false) {
-            actions.push(Action::RefuseCancel(job));
-        }
-        let may_start = matches!(self.phase, Phase::Running | Phase::Draining);
+        let cancelled = self.jobs.mark_cancelled(job, false);
+        let may_start = !cancelled && matches!(self.phase, Phase::Running | Phase::Draining);
         if let Err(failure) = self.jobs.try_again(job, failure, may_start) {
             self.jobs.settle(job, Err(failure), actions);
         }

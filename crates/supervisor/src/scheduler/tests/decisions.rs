@@ -271,6 +271,46 @@ fn an_error_is_retried_only_if_asked() {
 }
 
 #[test]
+fn a_job_that_failed_while_it_was_to_be_cancelled_is_not_tried_again() {
+    let mut pool = Pool::new(1);
+    let _ = pool.submit([1], Limits { retries: 1, ..Limits::default() });
+    assert_eq!(pool.tell([Event::CancelRequested(JobId(1))]), [Action::Recall(W0)]);
+    let error = TaskError::new(TaskErrorKind::Failed, "no");
+    let ran = (Time::ZERO, Time::ZERO);
+    let reply = Reply { ticket: first(1), ran, result: Err(error.clone()) };
+    let actions = pool.tell([Event::Replied(W0, reply)]);
+    assert_eq!(settled(&actions), [(1, &Err(Failure::Failed(error)), 1)]);
+}
+
+#[test]
+fn what_was_not_started_keeps_its_order() {
+    let mut pool = Pool::new(1);
+    let _ = pool.submit(1..=100, Limits::default());
+    // So short that the next frame has two.
+    for job in 1..=2 {
+        let _ = pool.reply(W0, job, pool.now);
+    }
+    let actions = pool.exit(W0, vec![lane(2, Time::ZERO, 2)]);
+    assert_eq!(actions, [Action::Spawn(W1, SlotId(0))]);
+    let actions = pool.tell([Event::WorkerReady(W1)]);
+    assert_eq!(actions[0], dispatch(W1, 1, [3, 4]), "as they were submitted");
+}
+
+#[test]
+fn a_reply_proves_that_workers_work_and_their_deaths_are_forgotten() {
+    let mut pool = Pool::new(1);
+    for n in 0..100 {
+        let worker = WorkerId(n);
+        let actions = pool.submit([n], Limits::default());
+        assert_eq!(actions, [dispatch(worker, 1, [n])]);
+        assert_eq!(settled(&pool.reply(worker, n, pool.now)).len(), 1);
+        let spawn = [Action::Spawn(WorkerId(n + 1), SlotId(0))];
+        assert_eq!(pool.exit(worker, vec![lane(1, Time::ZERO, 1)]), spawn, "it died idle");
+        let _ = pool.tell([Event::WorkerReady(WorkerId(n + 1))]);
+    }
+}
+
+#[test]
 fn stopping_gives_running_jobs_the_grace_and_a_second_stop_only_shortens_it() {
     let mut pool = Pool::with(1, Prefetch::AtMost(1));
     let _ = pool.submit(1..=3, Limits::default());
