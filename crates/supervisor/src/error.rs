@@ -152,33 +152,30 @@ impl JobError {
                 None => format!("panicked: {}", error.message),
             },
             Failure::Failed(error) | Failure::Undecodable(error) => error.message.clone(),
-            Failure::Crashed(_) if self.0.killed => {
-                format!("{worker} broke the protocol, so the supervisor killed it")
-            }
-            Failure::Crashed(exit) => format!("{worker} {exit}{}", hint(*exit)),
+            Failure::Crashed(exit) => format!("{worker} {}", self.death(*exit)),
             Failure::TimedOut(limit) => {
                 format!("still running after {limit:?}, so {worker} was killed")
             }
             Failure::Cancelled => "cancelled".to_owned(),
             Failure::Quarantined(exits) => {
-                let last = exits.last().map_or(Exit::Unknown, |exit| *exit);
-                let count = exits.len();
+                let (count, last) = (exits.len(), exits.last().copied().unwrap_or(Exit::Unknown));
+                let death = self.death(last);
                 format!(
-                    "quarantined: it took down {count} workers, the last of them {worker}, which {last}{}",
-                    hint(last)
+                    "quarantined: it took down {count} workers, the last of them {worker}, which {death}"
                 )
             }
             Failure::PoolGaveUp(reason) => format!("the pool gave up: {reason}"),
             Failure::Refused(reason) => reason.clone(),
         }
     }
-}
 
-/// SIGKILL that the supervisor did not send has one usual sender.
-fn hint(exit: Exit) -> &'static str {
-    match exit.signal_name() {
-        Some("SIGKILL") => " (not by the supervisor; possibly out of memory)",
-        _ => "",
+    fn death(&self, exit: Exit) -> String {
+        match exit.signal_name() {
+            _ if self.0.killed => "broke the protocol, so the supervisor killed it".to_owned(),
+            // SIGKILL that the supervisor did not send has one usual sender.
+            Some("SIGKILL") => format!("{exit} (not by the supervisor; possibly out of memory)"),
+            _ => exit.to_string(),
+        }
     }
 }
 
