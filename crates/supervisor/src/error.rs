@@ -184,11 +184,13 @@ impl JobError {
 impl fmt::Display for JobError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Certificate { job, task, label, attempts, allowed, last_words, .. } = &*self.0;
-        write!(f, "job {job} ({task}")?;
-        if let Some(label) = label {
-            write!(f, ", {label}")?;
+        write!(f, "job {job}")?;
+        match label {
+            Some(label) => write!(f, " ({task}, {label})")?,
+            // Unknown if the pool was gone before it took the job.
+            None if task.is_empty() => {}
+            None => write!(f, " ({task})")?,
         }
-        f.write_str(")")?;
         if *attempts > 0 {
             write!(f, ", attempt {attempts} of {allowed}")?;
         }

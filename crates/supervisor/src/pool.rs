@@ -1,16 +1,17 @@
 //! The process pool: workers as processes, jobs as values.
 
+use std::convert::Infallible;
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use brigade_protocol::board::LANES;
 use brigade_protocol::id::{JobId, SlotId, TaskId};
 use brigade_protocol::message::{BuildId, Form, Hello, TaskInfo};
-use crossbeam_channel::Sender;
+use crossbeam_channel::{Receiver, Sender};
 
 use crate::error::{Failure, StartError, WorkerInfo};
 use crate::future::Future;
@@ -30,6 +31,9 @@ pub struct ProcessPool {
 pub(crate) struct Shared {
     pub(crate) inbox: Sender<Message>,
     pub(crate) appetite: Arc<AtomicUsize>,
+    /// Disconnected once the pool is over.
+    pub(crate) over: Receiver<Infallible>,
+    gave_up: Arc<OnceLock<String>>,
     hello: Hello,
     /// The caller's own build if bincode arguments can be trusted to mean the same to the worker.
     own_build: BuildId,
@@ -115,6 +119,12 @@ impl ProcessPool {
     /// A handle for looking at the pool and for stopping it from elsewhere.
     pub fn control(&self) -> Control {
         Control { inbox: self.shared.inbox.clone() }
+    }
+
+    /// Why the pool gave up, if it did: its workers died for no job's fault, more often than the
+    /// [`RestartIntensity`] allows.
+    pub fn gave_up(&self) -> Option<&str> {
+        self.shared.gave_up.get().map(String::as_str)
     }
 
     /// Takes no more jobs and returns when every worker is gone.
@@ -381,6 +391,8 @@ impl Builder {
         let shared = Shared {
             inbox: started.inbox,
             appetite: started.appetite,
+            over: started.over,
+            gave_up: started.gave_up,
             hello: started.hello,
             own_build: started.own_build,
             limits,

@@ -3,10 +3,11 @@
 //! No future per job, and a bounded read-ahead: [`Feed::push`] blocks while as many jobs are under
 //! way as the workers can use, so that an input of any length needs the same memory.
 
+use std::convert::Infallible;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::{Receiver, Sender, select};
 
 use crate::job::Job;
 use crate::pool::Shared;
@@ -124,10 +125,11 @@ impl Drop for Feed {
 }
 
 /// Where the settlements of a stream come out, in order of completion. It ends when the [`Feed`] is
-/// dropped and every job is settled.
+/// dropped and every job is settled, or when the pool is over.
 pub struct Settlements {
     window: Arc<Window>,
     from: Receiver<Settlement>,
+    over: Receiver<Infallible>,
 }
 
 impl Settlements {
@@ -139,7 +141,14 @@ impl Settlements {
 
     /// Waits for the next settlement; `None` at the end.
     pub fn wait_next(&self) -> Option<Settlement> {
-        self.from.recv().ok()
+        if let Some(settlement) = self.try_next() {
+            return Some(settlement);
+        }
+        select! {
+            recv(self.from) -> settlement => settlement.ok(),
+            // Every job that the pool had was settled before; what it did not take is refused.
+            recv(self.over) -> _ => self.try_next(),
+        }
     }
 
     /// The next settlement if one is there now.
@@ -166,6 +175,7 @@ pub(crate) fn stream(shared: Arc<Shared>) -> (Feed, Settlements) {
     let (to, from) = crossbeam_channel::unbounded();
     let window = Arc::new(Window { appetite: Arc::clone(&shared.appetite), ..Window::default() });
     let _ = shared.inbox.send(Message::InputOpened);
+    let over = shared.over.clone();
     let feed = Feed { shared, window: Arc::clone(&window), to, batch: Vec::new() };
-    (feed, Settlements { window, from })
+    (feed, Settlements { window, from, over })
 }

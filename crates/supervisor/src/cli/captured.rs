@@ -4,7 +4,6 @@
 //! not wait either. So the queue is bounded, and what finds no room is left out and counted.
 
 use std::cell::Cell;
-use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
@@ -83,38 +82,29 @@ impl Lines {
 impl Captured {
     /// Waits for lines.
     pub(super) fn next(&self, deadline: Instant) -> Next {
-        if self.ended.get() {
-            return Next::End;
-        }
-        let mut text = match self.from.recv_deadline(deadline) {
-            Ok(Item::Line(line)) => line,
-            Err(RecvTimeoutError::Timeout) => return Next::TimeOver,
-            Ok(Item::End) | Err(RecvTimeoutError::Disconnected) => return Next::End,
-        };
-        for _ in 1..BATCH {
-            match self.from.try_recv() {
-                Ok(Item::Line(line)) => {
-                    text.push('\n');
-                    text.push_str(&line);
-                }
-                Ok(Item::End) => {
-                    self.ended.set(true);
-                    break;
-                }
-                Err(_) => break,
+        let mut lines = Vec::new();
+        if !self.ended.get() {
+            match self.from.recv_deadline(deadline) {
+                Ok(Item::Line(line)) => lines.push(line),
+                Err(RecvTimeoutError::Timeout) => return Next::TimeOver,
+                Ok(Item::End) | Err(RecvTimeoutError::Disconnected) => self.ended.set(true),
             }
         }
-        self.left_out_note(&mut text);
-        Next::Lines(text)
-    }
-
-    fn left_out_note(&self, text: &mut String) {
+        while !self.ended.get()
+            && lines.len() < BATCH
+            && let Ok(item) = self.from.try_recv()
+        {
+            match item {
+                Item::Line(line) => lines.push(line),
+                Item::End => self.ended.set(true),
+            }
+        }
         match self.left_out.swap(0, Ordering::Relaxed) {
             0 => {}
-            1 => text.push_str("\n… 1 line left out"),
-            // Writing to a string cannot fail.
-            count => drop(write!(text, "\n… {count} lines left out")),
+            1 => lines.push("… 1 line left out".to_owned()),
+            count => lines.push(format!("… {count} lines left out")),
         }
+        if lines.is_empty() { Next::End } else { Next::Lines(lines.join("\n")) }
     }
 }
 
@@ -147,5 +137,14 @@ mod tests {
         let Next::Lines(text) = captured.next(Instant::now()) else { panic!("there are lines") };
         assert!(text.ends_with("\n… 2 lines left out"), "{text}");
         assert_eq!(text.lines().count(), BATCH + 1);
+    }
+
+    #[test]
+    fn what_was_left_out_last_is_told_at_the_end() {
+        let (lines, captured) = queue();
+        lines.end();
+        lines.left_out.store(1, Ordering::Relaxed);
+        assert_eq!(captured.next(Instant::now()), Next::Lines("… 1 line left out".to_owned()));
+        assert_eq!(captured.next(Instant::now()), Next::End);
     }
 }

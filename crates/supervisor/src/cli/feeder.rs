@@ -54,7 +54,8 @@ impl Intake {
         self.error.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    fn is_closed(&self) -> bool {
+    /// No more input is read, because the run was stopped or the pool gave up.
+    pub(super) fn is_closed(&self) -> bool {
         self.closed.load(Ordering::SeqCst)
     }
 

@@ -50,10 +50,13 @@ impl Source {
         }
         let names: Vec<_> = task.parameters.iter().map(|parameter| &*parameter.name).collect();
         let (name, names) = (escape::line(&task.name), escape::line(&names.join(", ")));
-        let names = format!("{} ({names})", count_of(task.parameters.len()));
+        let (takes, job) = match task.parameters.len() {
+            1 => (format!("1 argument ({names})"), names.to_uppercase()),
+            count => (format!("{count} arguments ({names})"), format!("'[{names}]'")),
+        };
         Err(format!(
-            "there are no jobs: {name} takes {names}; give each job as an argument \
-             (supervisor --task {name} ARG…) or as a line of JSON (--jobs FILE, --jobs - for \
+            "there are no jobs: {name} takes {takes}; give each job as an argument \
+             (supervisor --task {name} {job} …) or as a line of JSON (--jobs FILE, --jobs - for \
              standard input)"
         ))
     }
@@ -72,10 +75,6 @@ impl Source {
     pub(super) fn is_bare(&self) -> bool {
         matches!(self, Self::Words(_))
     }
-}
-
-fn count_of(arguments: usize) -> String {
-    if arguments == 1 { "1 argument".to_owned() } else { format!("{arguments} arguments") }
 }
 
 /// Whether the outputs are added up instead of printed.

@@ -15,8 +15,10 @@
 
 mod args;
 mod captured;
+mod display;
 mod escape;
 mod feeder;
+mod figures;
 mod input;
 mod jobs;
 mod progress;

@@ -121,16 +121,24 @@ impl Desk {
 
     fn take(&mut self, settlement: Settlement) {
         let Some(order) = &mut self.order else {
-            return self.report_one(&settlement);
+            return self.report_one(settlement);
         };
         order.put(settlement);
         while let Some(settlement) = self.order.as_mut().and_then(Order::next) {
-            self.report_one(&settlement);
+            self.report_one(settlement);
         }
     }
 
-    fn report_one(&mut self, settlement: &Settlement) {
+    fn report_one(&mut self, mut settlement: Settlement) {
         let report = &mut self.report;
+        if let Err(JobError(certificate)) = &mut settlement.result
+            && matches!(certificate.failure, Failure::Refused(_))
+        {
+            // The task exists, so the pool takes no more jobs. This one fares as those before it.
+            report.intake.close();
+            certificate.failure = Failure::Cancelled;
+        }
+        let settlement = &settlement;
         report.tally.count(settlement);
         let arguments = report.texts.take(settlement.tag);
         self.done.jobs += 1;

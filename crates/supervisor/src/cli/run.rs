@@ -163,19 +163,31 @@ impl Run<'_> {
 
         let reported = report.run(&mut settlements);
         drop(settlements);
-        if let Err(error) = &reported {
-            self.intake.close();
-            if is_reader_gone(error) {
-                self.screen.mute();
-            }
-            pool.abort();
-        } else {
-            pool.shutdown(Shutdown::Drain);
-        }
+        let reported = self.end_pool(pool, reported);
         self.lines.end();
         // A panic there has been told by the panic hook.
         drop(progress.join());
         Ok(self.conclude(total, reported, &watch))
+    }
+
+    /// Ends the pool after the last report, or at once if reporting failed.
+    fn end_pool(&self, pool: ProcessPool, reported: io::Result<Reported>) -> io::Result<Reported> {
+        match reported {
+            Ok(mut reported) => {
+                // With no job under way, no settlement brought the reason.
+                reported.gave_up = reported.gave_up.or_else(|| pool.gave_up().map(str::to_owned));
+                pool.shutdown(Shutdown::Drain);
+                Ok(reported)
+            }
+            Err(error) => {
+                self.intake.close();
+                if is_reader_gone(&error) {
+                    self.screen.mute();
+                }
+                pool.abort();
+                Err(error)
+            }
+        }
     }
 
     fn report(&self, source: &Source, texts: &Arc<Texts>) -> Report {

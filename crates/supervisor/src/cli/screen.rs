@@ -3,11 +3,12 @@
 //! Whatever is printed while the display is up goes through here, so that it comes to stand above
 //! the display and never tears it; standard output too, if it is the same terminal.
 
+use std::env;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use indicatif::ProgressBar;
+use super::display::Display;
 
 /// Standard error as the threads of the program share it.
 pub(super) struct Screen {
@@ -16,8 +17,7 @@ pub(super) struct Screen {
     /// Results appear on a terminal as well.
     results_shown: bool,
     muted: AtomicBool,
-    /// The display, once it is up.
-    display: Mutex<Option<ProgressBar>>,
+    display: Mutex<Display>,
 }
 
 impl Screen {
@@ -25,10 +25,10 @@ impl Screen {
     pub(super) fn new(quiet: bool) -> Self {
         Self {
             quiet,
-            terminal: io::stderr().is_terminal(),
+            terminal: io::stderr().is_terminal() && !is_dumb(),
             results_shown: io::stdout().is_terminal(),
             muted: AtomicBool::new(false),
-            display: Mutex::new(None),
+            display: Mutex::default(),
         }
     }
 
@@ -37,7 +37,7 @@ impl Screen {
         self.quiet
     }
 
-    /// Standard error is a terminal.
+    /// Standard error is a terminal that can show the display.
     pub(super) fn is_terminal(&self) -> bool {
         self.terminal
     }
@@ -83,35 +83,28 @@ impl Screen {
 
     /// Calls `act` while the display is away.
     pub(super) fn above_display<R>(&self, act: impl FnOnce() -> R) -> R {
-        if !self.terminal {
-            return act();
-        }
-        match &*self.lock() {
-            Some(display) => display.suspend(act),
-            None => act(),
-        }
+        if self.terminal { self.lock().suspend(act) } else { act() }
     }
 
-    /// Changes the display, which `make` makes if it is not up yet.
-    pub(super) fn draw(
-        &self,
-        make: impl FnOnce() -> ProgressBar,
-        change: impl FnOnce(&ProgressBar),
-    ) {
+    /// Replaces the lines of the display.
+    pub(super) fn show(&self, lines: Vec<String>) {
         let mut display = self.lock();
         if !self.muted.load(Ordering::Relaxed) {
-            change(display.get_or_insert_with(make));
+            display.show(lines);
         }
     }
 
     /// Takes the display down for good.
     pub(super) fn take_down(&self) {
-        if let Some(display) = self.lock().take() {
-            display.finish_and_clear();
-        }
+        self.lock().close();
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<ProgressBar>> {
+    fn lock(&self) -> MutexGuard<'_, Display> {
         self.display.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The terminal knows no cursor movements, as far as the environment tells.
+fn is_dumb() -> bool {
+    env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb")
 }

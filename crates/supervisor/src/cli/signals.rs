@@ -26,8 +26,10 @@ use signal_hook::iterator::Signals as Pending;
 
 use super::feeder::Intake;
 use super::screen::Screen;
-use super::tally::span;
 use crate::{Control, Shutdown};
+
+/// A signal that comes within this time of the first is the same signal.
+const REPETITION: Duration = Duration::from_millis(20);
 
 /// How long the end may take after the second signal.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -89,30 +91,37 @@ struct Watcher {
 
 impl Watcher {
     fn run(mut self, mut pending: Pending) {
-        for signal in pending.forever() {
-            match signal {
-                SIGTSTP => self.stop_for_a_while(),
-                _ => self.end(signal),
+        // `wait` rather than `forever`: repetitions of the first signal are taken out in between.
+        loop {
+            let arrived: Vec<i32> = pending.wait().collect();
+            for signal in arrived {
+                match signal {
+                    SIGTSTP => self.stop_for_a_while(),
+                    _ => self.end(signal, &mut pending),
+                }
             }
         }
     }
 
-    fn end(&mut self, signal: i32) {
+    fn end(&mut self, signal: i32, pending: &mut Pending) {
         let Reins { control, grace, intake, screen } = &self.reins;
         self.count += 1;
         match self.count {
             1 => {
                 self.first.store(signal, Ordering::SeqCst);
-                control.shutdown(Shutdown::Stop { grace: *grace });
+                // First, so that what the pool refuses from now on counts as not run.
                 intake.close();
+                control.shutdown(Shutdown::Stop { grace: *grace });
+                // Who signals both a process and its group (`timeout`, `npm run`) means it once.
+                thread::sleep(REPETITION);
+                drop(pending.pending());
+                let grace = humantime::format_duration(*grace);
                 screen.say(&format!(
-                    "interrupted: finishing running jobs, at most {}; once more to kill them",
-                    span(*grace)
+                    "interrupted: finishing running jobs, at most {grace}; once more to kill them"
                 ));
             }
             2 => {
                 control.shutdown(Shutdown::Abort);
-                intake.close();
                 self.leave_if_it_hangs();
             }
             _ => self.leave(),

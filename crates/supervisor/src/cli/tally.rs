@@ -3,8 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use indicatif::HumanCount;
-
+use super::figures::{grouped, span};
 use crate::{Failure, Settlement};
 
 /// Everything a job can come to, in the order of the summary.
@@ -70,23 +69,13 @@ impl Tally {
         for (count, name) in self.counts.iter().zip(ENDS) {
             match count.load(Ordering::Relaxed) {
                 0 => {}
-                count => counts.push(format!("{} {name}", HumanCount(count))),
+                count => counts.push(format!("{} {name}", grouped(count))),
             }
         }
         let counts =
             if counts.is_empty() { String::new() } else { format!(": {}", counts.join(", ")) };
         let jobs = if total == 1 { "job" } else { "jobs" };
-        format!("{} {jobs}{counts}; {}", HumanCount(total), span(took))
-    }
-}
-
-/// A duration for people: `3.2 s`, `2 min 5 s`, `1 h 2 min`.
-pub(super) fn span(time: Duration) -> String {
-    let seconds = time.as_secs();
-    match seconds {
-        0..60 => format!("{:.1} s", time.as_secs_f64()),
-        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
-        _ => format!("{} h {} min", seconds / 3600, seconds / 60 % 60),
+        format!("{} {jobs}{counts}; {}", grouped(total), span(took))
     }
 }
 
@@ -107,11 +96,5 @@ mod tests {
             "12,347 jobs: 1 succeeded, 1 crashed, 12,345 not run; 2 min 5 s"
         );
         assert_eq!(tally.unsuccessful(), 12_346);
-    }
-
-    #[test]
-    fn spans_have_the_units_people_use() {
-        assert_eq!(span(Duration::from_millis(50)), "0.1 s");
-        assert_eq!(span(Duration::from_secs(3600 + 120 + 5)), "1 h 2 min");
     }
 }

@@ -2,8 +2,11 @@
 //!
 //! The scoreboard divides what a dead worker held into three. What was never started goes back to
 //! the front of the queue, and what was finished without its reply having come runs again: both free
-//! of charge. What was running is charged. A job that must not be started twice (at-most-once) ends
-//! as crashed in both of the latter cases.
+//! of charge, the latter as often as a crash is forgiven, for it may be the job that cuts its worker
+//! off. What was running is charged. A job that must not be started twice (at-most-once) ends as
+//! crashed in both of the latter cases.
+//!
+//! A death that no job explains counts against the pool's restart intensity.
 
 use brigade_protocol::id::{JobId, WorkerId};
 use brigade_protocol::message::Exit;
@@ -33,10 +36,10 @@ impl Scheduler {
         let Some(seat) = self.seats.remove(&id) else { return };
         let vacant = Slot::Vacant { until: now };
         let Slot::Taken(worker) = std::mem::replace(&mut self.slots[seat], vacant) else { return };
-        let mut charged = false;
+        let mut explained = false;
         // From the back, so that what was never started comes to the front of the queue in order.
         for held in worker.held.iter().rev() {
-            charged |= self.judge(now, &worker, held, death, actions);
+            explained |= self.judge(now, &worker, held, death, actions);
         }
         let expected = match worker.state {
             State::Leaving { why: Why::Retired | Why::Ended | Why::JobTimedOut(_), .. } => true,
@@ -44,7 +47,7 @@ impl Scheduler {
             | State::Starting { .. }
             | State::Serving => false,
         };
-        if !charged && !expected && !death.with_server {
+        if !explained && !expected && !death.with_server {
             self.count_death(now, &death.epitaph, actions);
             let until = now.saturating_add(self.deaths.backoff());
             self.slots[seat] = Slot::Vacant { until };
@@ -52,7 +55,7 @@ impl Scheduler {
         self.restart_server(actions);
     }
 
-    /// Judges one attempt that a dead worker held, and tells whether it was charged with the death.
+    /// Judges one attempt that a dead worker held, and tells whether it may explain the death.
     fn judge(
         &mut self,
         now: Time,
@@ -78,29 +81,37 @@ impl Scheduler {
             _ if worker.overran(held) && ran.is_some() => {
                 Failure::TimedOut(self.jobs.timeout(job).unwrap_or_default())
             }
+            // Taken along by another job's time-out, or by the fork server.
             State::Leaving { why: Why::JobTimedOut(_), .. } => {
-                return self.lost(job, death, actions);
+                self.lost(job, death, actions);
+                return false;
             }
-            _ if death.with_server || ran.is_none() => return self.lost(job, death, actions),
+            _ if death.with_server => {
+                self.lost(job, death, actions);
+                return false;
+            }
+            _ if ran.is_none() && self.jobs.forgive_loss(job) => {
+                self.lost(job, death, actions);
+                return true;
+            }
             _ => Failure::Crashed(death.exit),
         };
         let failure = match (&self.phase, failure) {
             (Phase::GaveUp(reason), Failure::Cancelled) => Failure::PoolGaveUp(reason.clone()),
             (_, failure) => failure,
         };
-        let charged = matches!(failure, Failure::Crashed(_));
+        let explains = matches!(failure, Failure::Crashed(_));
         self.attempt_failed(job, failure, actions);
-        charged
+        explains
     }
 
     /// An attempt was begun and lost for no fault of its own.
-    fn lost(&mut self, job: JobId, death: &Death, actions: &mut Vec<Action>) -> bool {
+    fn lost(&mut self, job: JobId, death: &Death, actions: &mut Vec<Action>) {
         if self.jobs.is_at_most_once(job) {
             self.jobs.settle(job, Err(Failure::Crashed(death.exit)), actions);
         } else {
             self.give_back(job, actions);
         }
-        false
     }
 
     fn count_death(&mut self, now: Time, epitaph: &str, actions: &mut Vec<Action>) {

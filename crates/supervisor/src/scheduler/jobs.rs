@@ -18,6 +18,8 @@ struct Job {
     begun: u32,
     /// Attempts that ended in an error, a panic or a time-out.
     failures: u32,
+    /// Attempts that were finished, but whose reply died with the worker.
+    losses: u32,
     /// How the workers ended that it took down.
     crashes: Vec<Exit>,
     /// A client waits to hear whether it can still be cancelled.
@@ -61,6 +63,7 @@ impl Jobs {
             place: Place::Queued,
             begun: 0,
             failures: 0,
+            losses: 0,
             crashes: Vec::new(),
             cancelled: false,
             last: None,
@@ -151,6 +154,15 @@ impl Jobs {
     /// Whether the job must never be started twice.
     pub(super) fn is_at_most_once(&self, job: JobId) -> bool {
         self.table.get(&job).is_some_and(|job| job.limits.crash_retries == 0)
+    }
+
+    /// Counts an attempt that was finished and whose reply was lost, and tells whether it may run
+    /// again free of charge; at-most-once jobs may be judged so too, they are not run again.
+    pub(super) fn forgive_loss(&mut self, id: JobId) -> bool {
+        self.table.get_mut(&id).is_some_and(|job| {
+            job.losses += 1;
+            job.losses <= job.limits.crash_retries.max(1)
+        })
     }
 
     /// Counts an attempt that failed. Queues the job again, at the back, if it may be tried again;

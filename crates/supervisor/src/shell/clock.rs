@@ -59,10 +59,10 @@ mod tests {
     fn pauses_do_not_count() {
         let mut clock = Clock { origin: 1000, pauses: vec![(2000, 3000)], paused_at: None };
         assert_eq!(clock.at(500), Duration::ZERO);
-        assert_eq!(clock.at(2000), Duration::from_nanos(1000));
-        assert_eq!(clock.at(2500), Duration::from_nanos(1000));
+        assert_eq!(clock.at(2000), Duration::from_micros(1));
+        assert_eq!(clock.at(2500), Duration::from_micros(1));
         assert_eq!(clock.at(3500), Duration::from_nanos(1500));
         clock.paused_at = Some(4000);
-        assert_eq!(clock.now(), Duration::from_nanos(2000));
+        assert_eq!(clock.now(), Duration::from_micros(2));
     }
 }

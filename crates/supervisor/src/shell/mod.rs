@@ -23,9 +23,10 @@ mod perform;
 mod server;
 mod watch;
 
+use std::convert::Infallible;
 use std::os::fd::AsFd;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 
 use brigade_protocol::handshake;
@@ -93,6 +94,8 @@ pub(crate) struct Started {
     pub(crate) hello: Hello,
     pub(crate) own_build: BuildId,
     pub(crate) thread: JoinHandle<()>,
+    pub(crate) over: Receiver<Infallible>,
+    pub(crate) gave_up: Arc<OnceLock<String>>,
 }
 
 struct Shell {
@@ -118,6 +121,10 @@ struct Shell {
     events: Vec<Event>,
     /// Workers whose exit the scheduler is being told.
     buried: Vec<WorkerId>,
+    /// Why the pool gave up, if it did.
+    gave_up: Arc<OnceLock<String>>,
+    /// Never sent on: dropped with the loop, it tells that the pool is over.
+    _over: Sender<Infallible>,
 }
 
 /// Starts the worker program, the threads of the pool, and its workers.
@@ -156,6 +163,8 @@ pub(crate) fn start(builder: Builder) -> Result<Started, StartError> {
     };
     let scheduler = Scheduler::new(config);
     let appetite = Arc::new(AtomicUsize::new(scheduler.appetite()));
+    let (over_sender, over) = crossbeam_channel::bounded(0);
+    let gave_up = Arc::new(OnceLock::new());
     let shell = Shell {
         scheduler,
         clock: Clock::new(),
@@ -176,13 +185,15 @@ pub(crate) fn start(builder: Builder) -> Result<Started, StartError> {
         cancels: FxHashMap::default(),
         events: Vec::new(),
         buried: Vec::new(),
+        gave_up: Arc::clone(&gave_up),
+        _over: over_sender,
     };
     let thread = std::thread::Builder::new()
         .name("brigade-loop".into())
         .spawn(|| shell.run())
         .map_err(|error| system("start a thread", error))?;
     let own_build = handshake::own_build().map_err(|error| system("look at itself", error))?;
-    Ok(Started { inbox, appetite, hello: ready.hello, own_build, thread })
+    Ok(Started { inbox, appetite, hello: ready.hello, own_build, thread, over, gave_up })
 }
 
 /// Raises the soft limit of open descriptors to the hard one: a worker takes four here. Returns the
@@ -211,6 +222,9 @@ impl Shell {
             }
             for worker in self.buried.drain(..) {
                 self.links.remove(&worker);
+            }
+            if let Some(reason) = self.scheduler.gave_up() {
+                self.gave_up.get_or_init(|| reason.to_owned());
             }
             self.appetite.store(self.scheduler.appetite(), Ordering::Relaxed);
         }

@@ -6,6 +6,8 @@ use brigade_protocol::message::TaskErrorKind;
 
 use super::super::*;
 
+type Settlement<'a> = (u64, &'a Result<Vec<u8>, Failure>, u32);
+
 const MS: Duration = Duration::from_millis(1);
 const W0: WorkerId = WorkerId(0);
 const W1: WorkerId = WorkerId(1);
@@ -77,7 +79,8 @@ fn lane(started: u64, since: Time, finished: u64) -> Lane {
     Lane { started: Seq(started), since, finished: Seq(finished) }
 }
 
-fn settled(actions: &[Action]) -> Vec<(u64, &Result<Vec<u8>, Failure>, u32)> {
+/// Of each settlement the job, its result, and the attempts begun.
+fn settled(actions: &[Action]) -> Vec<Settlement<'_>> {
     let ends = actions.iter().filter_map(|action| match action {
         Action::Settle(job, settled) => Some((job.0, &settled.result, settled.attempts)),
         _ => None,
@@ -167,6 +170,25 @@ fn a_job_that_takes_down_three_workers_is_quarantined() {
         }
     }
     let exits = vec![Exit::Signal(11); 3];
+    assert_eq!(settled(&actions), [(1, &Err(Failure::Quarantined(exits)), 3)]);
+}
+
+#[test]
+fn a_job_whose_reply_is_always_lost_is_charged_in_the_end() {
+    let mut pool = Pool::new(1);
+    let mut actions = pool.submit([1], Limits { crash_retries: 1, ..Limits::default() });
+    for worker in (0..3).map(WorkerId) {
+        assert!(matches!(actions.last(), Some(Action::Dispatch(..))), "{actions:?}");
+        actions = pool.exit(worker, vec![lane(1, Time::ZERO, 1)]);
+        let _ = pool.tell([Event::WorkerReady(WorkerId(worker.0 + 1))]);
+        if worker.0 < 2 {
+            assert_eq!(settled(&actions), []);
+            let attempt = u32::try_from(worker.0).expect("small") + 2;
+            let ticket = Ticket { job: JobId(1), attempt };
+            actions = vec![Action::Dispatch(worker, Seq(1), vec![ticket])];
+        }
+    }
+    let exits = vec![Exit::Signal(11); 2];
     assert_eq!(settled(&actions), [(1, &Err(Failure::Quarantined(exits)), 3)]);
 }
 

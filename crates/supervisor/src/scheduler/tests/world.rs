@@ -12,7 +12,7 @@ use brigade_protocol::message::TaskErrorKind;
 use super::super::*;
 
 /// What happens next. Numbers choose among the workers or jobs there are.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Fate {
     Submit(Limits),
     Cancel(usize),
@@ -57,13 +57,15 @@ struct Ledger {
     limits: Limits,
     /// Attempts that were begun, as far as anybody outside can know.
     begun: u32,
-    /// Workers that died by themselves while running it.
+    /// Workers that died by themselves while running it, or cost it a reply once too often.
     crashes: u32,
+    losses: u32,
     /// An attempt was lost or crashed: at-most-once forbids another.
     lost: bool,
 }
 
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "a world keeps every fact apart, to compare")]
 struct Process {
     slot: u32,
     ready: bool,
@@ -201,7 +203,7 @@ impl World {
                 assert!(ledger.crashes > 0 || ledger.lost, "charged without cause");
             }
             Err(Failure::Quarantined(exits)) => {
-                assert_eq!(exits.len() as u32, ledger.crashes, "every crash was seen");
+                assert_eq!(exits.len(), ledger.crashes as usize, "every crash was seen");
                 assert_eq!(ledger.crashes, ledger.limits.crash_retries + 1);
             }
             Err(_) => {}
@@ -269,7 +271,7 @@ impl World {
 
     fn submit(&mut self, limits: Limits) {
         let job = JobId(self.jobs.len() as u64);
-        self.jobs.insert(job, Ledger { limits, begun: 0, crashes: 0, lost: false });
+        self.jobs.insert(job, Ledger { limits, begun: 0, crashes: 0, losses: 0, lost: false });
         let task = TaskId(u32::try_from(job.0 % 2).expect("0 or 1"));
         self.tell(Event::Submitted(JobSpec { job, task, size: 10, limits }));
     }
@@ -320,6 +322,11 @@ impl World {
         // Killed for one job's time-out, the worker took the others along: they are not charged.
         for call in worker.running.iter().filter(|_| !with_server && overran.is_none()) {
             self.jobs.get_mut(&call.ticket.job).expect("it was submitted").crashes += 1;
+        }
+        for (call, _) in worker.unreported.iter().filter(|_| !with_server && overran.is_none()) {
+            let ledger = self.jobs.get_mut(&call.ticket.job).expect("it was submitted");
+            ledger.losses += 1;
+            ledger.crashes += u32::from(ledger.losses > ledger.limits.crash_retries.max(1));
         }
         // It counted as started, because a stopped worker starts nothing: so it was begun.
         if let Some(ticket) = overran

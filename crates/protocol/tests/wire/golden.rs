@@ -1,0 +1,266 @@
+//! The bytes of every message, written out.
+//!
+//! A test that fails here says that the protocol changed. If that is meant, and is more than a new
+//! variant at the end, raise `brigade_protocol::VERSION`; then write the new bytes here, where the
+//! review sees them.
+//!
+//! How to read them: a word is one or more bytes in hex, and what they are after a colon. Numbers
+//! below 251 take one byte; `fb`, `fc` and `fd` announce two, four and eight, the lowest first.
+//! Signed ones are folded: 0, -1, 1, -2 are 00, 01, 02, 03.
+
+use std::collections::BTreeSet;
+use std::fmt::Debug;
+
+use brigade_protocol::codec;
+use brigade_protocol::handshake::{MAGIC, open_hello, seal_hello};
+use brigade_protocol::id::{JobId, Seq, SlotId, TaskId, Ticket, WorkerId};
+use brigade_protocol::message::{
+    BuildId, Call, Exit, Form, Frame, FromWorker, Hello, ParameterInfo, Reply, Report, Request,
+    Spawn, TaskError, TaskErrorKind, TaskInfo, ToWorker, Value,
+};
+use serde::{Deserialize, Serialize};
+
+const CHANGED: &str = "the bytes of this message changed. A worker program of another build would \
+                       misread it: raise brigade_protocol::VERSION, then write the new bytes here";
+
+const TICKET: Ticket = Ticket { job: JobId(300), attempt: 2 };
+
+/// The bytes of such a text; white space and what follows a colon is for people.
+fn bytes_of(golden: &str) -> Vec<u8> {
+    let digits: String =
+        golden.split_whitespace().map(|word| word.split(':').next().unwrap()).collect();
+    assert!(digits.is_ascii() && digits.len().is_multiple_of(2), "half a byte in {golden}");
+    let pairs = (0..digits.len()).step_by(2).map(|at| &digits[at..at + 2]);
+    pairs.map(|pair| u8::from_str_radix(pair, 16).unwrap()).collect()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x} ")).collect()
+}
+
+#[track_caller]
+fn assert_golden<T>(message: &T, golden: &str)
+where
+    T: Serialize + Deserialize<'static> + PartialEq + Debug,
+{
+    let expected = bytes_of(golden).leak();
+    let bytes = codec::encode(message).unwrap();
+    assert_eq!(hex(&bytes), hex(expected), "{CHANGED}");
+    assert_eq!(codec::decode::<T>(expected).unwrap(), *message);
+}
+
+#[test]
+fn hello() {
+    let number = ParameterInfo { name: "n".into(), kind: "u64".into() };
+    let hello = Hello {
+        build: BuildId("b:1".into()),
+        tasks: vec![
+            TaskInfo {
+                name: "two".into(),
+                parameters: vec![number],
+                returns: "()".into(),
+                doc: "A.".into(),
+            },
+            TaskInfo {
+                name: String::new(),
+                parameters: vec![],
+                returns: String::new(),
+                doc: String::new(),
+            },
+        ],
+    };
+    let golden = "6272696761646500:magic 01000000:version
+        03:build 623a31  02:tasks
+        03:name 74776f  01:parameters 01:name 6e 03:kind 753634  02:returns 2829  02:doc 412e
+        00:name 00:parameters 00:returns 00:doc";
+    let bytes = seal_hello(&hello).unwrap();
+    assert_eq!(hex(&bytes), hex(&bytes_of(golden)), "{CHANGED}");
+    assert_eq!(open_hello(&bytes_of(golden)).unwrap(), hello);
+}
+
+/// Two versions that differ in everything else agree on these twelve bytes.
+#[test]
+fn the_beginning_of_a_hello_never_changes() {
+    let sealed = seal_hello(&Hello { build: BuildId(String::new()), tasks: vec![] }).unwrap();
+    assert_eq!(MAGIC, *b"brigade\0");
+    assert_eq!(sealed[..8], MAGIC);
+    assert_eq!(sealed[8..12], brigade_protocol::VERSION.to_le_bytes());
+}
+
+#[test]
+fn requests() {
+    let spawn =
+        Spawn { worker: WorkerId(1), slot: SlotId(250), threads: 64, max_output: 64 * 1024 * 1024 };
+    assert_golden(
+        &Request::Spawn(spawn),
+        "00:Spawn 01:worker fa:slot 40:threads fc00000004:max_output",
+    );
+    assert_golden(&Request::Reap(WorkerId(u64::MAX)), "01:Reap fdffffffffffffffff:worker");
+}
+
+#[test]
+fn reports() {
+    let worker = WorkerId(7);
+    let reaped = |exit| Report::Reaped { worker, exit };
+    assert_golden(&Report::Spawned { worker, pid: 4711 }, "00:Spawned 07:worker fb6712:pid");
+    assert_golden(&Report::NotSpawned { worker, errno: 11 }, "01:NotSpawned 07:worker 16:errno");
+    assert_golden(&reaped(Exit::Code(7)), "02:Reaped 07:worker 00:Code 0e");
+    assert_golden(&reaped(Exit::Code(-1)), "02:Reaped 07:worker 00:Code 01");
+    assert_golden(&reaped(Exit::Signal(9)), "02:Reaped 07:worker 01:Signal 12");
+    assert_golden(&reaped(Exit::Unknown), "02:Reaped 07:worker 02:Unknown");
+}
+
+#[test]
+fn to_worker() {
+    let call = |form, arguments| Call { ticket: TICKET, task: TaskId(3), form, arguments };
+    let calls = vec![
+        call(Form::Bincode, Value::Inline(&[1, 2, 3])),
+        call(Form::Json, Value::Inline(b"[]")),
+        call(Form::Word, Value::Inline(b"")),
+        call(Form::Bincode, Value::Parts(65536)),
+    ];
+    assert_golden(
+        &ToWorker::Frame(Frame { first: Seq(251), calls }),
+        "00:Frame fbfb00:first 04:calls
+         fb2c01:job 02:attempt 03:task 00:Bincode 00:Inline 03:length 010203
+         fb2c01:job 02:attempt 03:task 01:Json    00:Inline 02:length 5b5d
+         fb2c01:job 02:attempt 03:task 02:Word    00:Inline 00:length
+         fb2c01:job 02:attempt 03:task 00:Bincode 01:Parts  fc00000100:length",
+    );
+    assert_golden(
+        &ToWorker::Part { ticket: TICKET, bytes: &[0xfe, 0xff] },
+        "01:Part fb2c01:job 02:attempt 02:length feff",
+    );
+    assert_golden(&ToWorker::Recall, "02:Recall");
+    assert_golden(&ToWorker::Stop, "03:Stop");
+}
+
+#[test]
+fn from_worker() {
+    assert_golden(&FromWorker::Ready, "00:Ready");
+    assert_golden(
+        &FromWorker::Part { ticket: TICKET, bytes: &[0xfe, 0xff] },
+        "02:Part fb2c01:job 02:attempt 02:length feff",
+    );
+    let first = Ticket::from(JobId(1));
+    assert_golden(
+        &FromWorker::Returned(vec![first, TICKET]),
+        "03:Returned 02:tickets 01:job 01:attempt fb2c01:job 02:attempt",
+    );
+    assert_golden(&FromWorker::Taken, "04:Taken");
+    assert_golden(&FromWorker::End, "05:End");
+}
+
+#[test]
+fn replies() {
+    let reply = |result| Reply { ticket: TICKET, started: 1 << 40, elapsed: 70_000, result };
+    let full = TaskError {
+        kind: TaskErrorKind::Panicked,
+        message: "ä".into(),
+        location: Some("a:1:2".into()),
+        backtrace: Some("0".into()),
+    };
+    let replies = vec![
+        reply(Ok(Value::Inline(&[9]))),
+        reply(Ok(Value::Parts(1 << 30))),
+        reply(Err(full)),
+        reply(Err(TaskError::new(TaskErrorKind::Failed, "no"))),
+        reply(Err(TaskError::new(TaskErrorKind::BadArguments, ""))),
+        reply(Err(TaskError::new(TaskErrorKind::BadOutput, ""))),
+    ];
+    assert_golden(
+        &FromWorker::Replies(replies),
+        "01:Replies 06:replies
+         fb2c01:job 02:attempt fd0000000000010000:started fc70110100:elapsed
+            00:Ok  00:Inline 01:length 09
+         fb2c01:job 02:attempt fd0000000000010000:started fc70110100:elapsed
+            00:Ok  01:Parts fc00000040:length
+         fb2c01:job 02:attempt fd0000000000010000:started fc70110100:elapsed
+            01:Err 01:Panicked 02:message c3a4 01:Some 05:location 613a313a32 01:Some 01:backtrace 30
+         fb2c01:job 02:attempt fd0000000000010000:started fc70110100:elapsed
+            01:Err 00:Failed 02:message 6e6f 00:None 00:None
+         fb2c01:job 02:attempt fd0000000000010000:started fc70110100:elapsed
+            01:Err 02:BadArguments 00:message 00:None 00:None
+         fb2c01:job 02:attempt fd0000000000010000:started fc70110100:elapsed
+            01:Err 03:BadOutput 00:message 00:None 00:None",
+    );
+}
+
+/// A new variant does not compile here until it has a number, and then wants its golden bytes above.
+#[test]
+fn variants_keep_their_numbers() {
+    let to_worker = [
+        ToWorker::Frame(Frame { first: Seq(1), calls: vec![] }),
+        ToWorker::Part { ticket: TICKET, bytes: &[] },
+        ToWorker::Recall,
+        ToWorker::Stop,
+    ];
+    assert_numbers(&to_worker, |message| match message {
+        ToWorker::Frame(_) => 0,
+        ToWorker::Part { .. } => 1,
+        ToWorker::Recall => 2,
+        ToWorker::Stop => 3,
+    });
+    let from_worker = [
+        FromWorker::Ready,
+        FromWorker::Replies(vec![]),
+        FromWorker::Part { ticket: TICKET, bytes: &[] },
+        FromWorker::Returned(vec![]),
+        FromWorker::Taken,
+        FromWorker::End,
+    ];
+    assert_numbers(&from_worker, |message| match message {
+        FromWorker::Ready => 0,
+        FromWorker::Replies(_) => 1,
+        FromWorker::Part { .. } => 2,
+        FromWorker::Returned(_) => 3,
+        FromWorker::Taken => 4,
+        FromWorker::End => 5,
+    });
+    let spawn = Spawn { worker: WorkerId(1), slot: SlotId(0), threads: 1, max_output: 0 };
+    assert_numbers(&[Request::Spawn(spawn), Request::Reap(WorkerId(1))], |message| match message {
+        Request::Spawn(_) => 0,
+        Request::Reap(_) => 1,
+    });
+    let worker = WorkerId(1);
+    let reports = [
+        Report::Spawned { worker, pid: 1 },
+        Report::NotSpawned { worker, errno: 1 },
+        Report::Reaped { worker, exit: Exit::Unknown },
+    ];
+    assert_numbers(&reports, |message| match message {
+        Report::Spawned { .. } => 0,
+        Report::NotSpawned { .. } => 1,
+        Report::Reaped { .. } => 2,
+    });
+    assert_numbers(&[Form::Bincode, Form::Json, Form::Word], |form| match form {
+        Form::Bincode => 0,
+        Form::Json => 1,
+        Form::Word => 2,
+    });
+    assert_numbers(&[Value::Inline(&[]), Value::Parts(0)], |value| match value {
+        Value::Inline(_) => 0,
+        Value::Parts(_) => 1,
+    });
+    assert_numbers(&[Exit::Code(0), Exit::Signal(0), Exit::Unknown], |exit| match exit {
+        Exit::Code(_) => 0,
+        Exit::Signal(_) => 1,
+        Exit::Unknown => 2,
+    });
+    use TaskErrorKind::{BadArguments, BadOutput, Failed, Panicked};
+    assert_numbers(&[Failed, Panicked, BadArguments, BadOutput], |kind| match kind {
+        Failed => 0,
+        Panicked => 1,
+        BadArguments => 2,
+        BadOutput => 3,
+    });
+}
+
+#[track_caller]
+fn assert_numbers<T: Serialize>(variants: &[T], number: impl Fn(&T) -> u8) {
+    for variant in variants {
+        assert_eq!(codec::encode(variant).unwrap()[0], number(variant), "{CHANGED}");
+    }
+    let numbers: BTreeSet<u8> = variants.iter().map(number).collect();
+    assert!(numbers.len() == variants.len(), "a variant is missing or there twice");
+}

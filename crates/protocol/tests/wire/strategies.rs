@@ -1,0 +1,128 @@
+//! Any message, for property tests.
+
+use brigade_protocol::id::{JobId, Seq, SlotId, TaskId, Ticket, WorkerId};
+use brigade_protocol::message::{
+    BuildId, Call, Exit, Form, Frame, FromWorker, Hello, ParameterInfo, Reply, Report, Request,
+    Spawn, TaskError, TaskErrorKind, TaskInfo, ToWorker, Value,
+};
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+
+/// What messages carry. Pieces of it have any length around the one where lengths take three bytes.
+static NOISE: [u8; 600] = noise();
+
+const fn noise() -> [u8; 600] {
+    let mut bytes = [0; 600];
+    let mut state = 0x9e37_79b9_u32;
+    let mut at = 0;
+    while at < bytes.len() {
+        // Xorshift (Marsaglia, 2003).
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        bytes[at] = state.to_le_bytes()[1];
+        at += 1;
+    }
+    bytes
+}
+
+fn bytes() -> impl Strategy<Value = &'static [u8]> {
+    (0..=NOISE.len(), prop_oneof![0..8_usize, 245..260_usize]).prop_map(|(from, length)| {
+        let from = from.min(NOISE.len() - length);
+        &NOISE[from..from + length]
+    })
+}
+
+/// Numbers of every encoded length.
+fn number() -> impl Strategy<Value = u64> {
+    prop_oneof![0..300_u64, any::<u16>().prop_map(u64::from), any::<u32>().prop_map(u64::from), any::<u64>()]
+}
+
+fn text() -> impl Strategy<Value = String> {
+    prop_oneof![Just(String::new()), "[a-zäß€😀]{1,12}", "[a-z]{250,252}"]
+}
+
+fn ticket() -> impl Strategy<Value = Ticket> {
+    (number(), any::<u32>()).prop_map(|(job, attempt)| Ticket { job: JobId(job), attempt })
+}
+
+fn value() -> impl Strategy<Value = Value<'static>> {
+    prop_oneof![bytes().prop_map(Value::Inline), number().prop_map(Value::Parts)]
+}
+
+fn form() -> impl Strategy<Value = Form> {
+    prop_oneof![Just(Form::Bincode), Just(Form::Json), Just(Form::Word)]
+}
+
+fn call() -> impl Strategy<Value = Call<'static>> {
+    (ticket(), any::<u32>(), form(), value()).prop_map(|(ticket, task, form, arguments)| Call {
+        ticket,
+        task: TaskId(task),
+        form,
+        arguments,
+    })
+}
+
+fn task_error() -> impl Strategy<Value = TaskError> {
+    let kind = prop_oneof![
+        Just(TaskErrorKind::Failed),
+        Just(TaskErrorKind::Panicked),
+        Just(TaskErrorKind::BadArguments),
+        Just(TaskErrorKind::BadOutput),
+    ];
+    (kind, text(), option::of(text()), option::of(text()))
+        .prop_map(|(kind, message, location, backtrace)| TaskError { kind, message, location, backtrace })
+}
+
+fn reply() -> impl Strategy<Value = Reply<'static>> {
+    let result = prop_oneof![value().prop_map(Ok), task_error().prop_map(Err)];
+    (ticket(), number(), number(), result)
+        .prop_map(|(ticket, started, elapsed, result)| Reply { ticket, started, elapsed, result })
+}
+
+pub(crate) fn to_worker() -> impl Strategy<Value = ToWorker<'static>> {
+    let frame = (number(), vec(call(), 0..5))
+        .prop_map(|(first, calls)| ToWorker::Frame(Frame { first: Seq(first), calls }));
+    let part = (ticket(), bytes()).prop_map(|(ticket, bytes)| ToWorker::Part { ticket, bytes });
+    prop_oneof![5 => frame, 2 => part, 1 => Just(ToWorker::Recall), 1 => Just(ToWorker::Stop)]
+}
+
+pub(crate) fn from_worker() -> impl Strategy<Value = FromWorker<'static>> {
+    prop_oneof![
+        5 => vec(reply(), 0..5).prop_map(FromWorker::Replies),
+        2 => (ticket(), bytes()).prop_map(|(ticket, bytes)| FromWorker::Part { ticket, bytes }),
+        2 => vec(ticket(), 0..9).prop_map(FromWorker::Returned),
+        1 => prop_oneof![Just(FromWorker::Ready), Just(FromWorker::Taken), Just(FromWorker::End)],
+    ]
+}
+
+pub(crate) fn request() -> impl Strategy<Value = Request> {
+    let spawn = (number(), any::<u32>(), any::<u16>(), number()).prop_map(
+        |(worker, slot, threads, max_output)| {
+            Request::Spawn(Spawn { worker: WorkerId(worker), slot: SlotId(slot), threads, max_output })
+        },
+    );
+    prop_oneof![spawn, number().prop_map(|worker| Request::Reap(WorkerId(worker)))]
+}
+
+pub(crate) fn report() -> impl Strategy<Value = Report> {
+    let exit = prop_oneof![
+        any::<i32>().prop_map(Exit::Code),
+        any::<i32>().prop_map(Exit::Signal),
+        Just(Exit::Unknown),
+    ];
+    let worker = || number().prop_map(WorkerId);
+    prop_oneof![
+        (worker(), any::<u32>()).prop_map(|(worker, pid)| Report::Spawned { worker, pid }),
+        (worker(), any::<i32>()).prop_map(|(worker, errno)| Report::NotSpawned { worker, errno }),
+        (worker(), exit).prop_map(|(worker, exit)| Report::Reaped { worker, exit }),
+    ]
+}
+
+pub(crate) fn hello() -> impl Strategy<Value = Hello> {
+    let parameter = (text(), text()).prop_map(|(name, kind)| ParameterInfo { name, kind });
+    let task = (text(), vec(parameter, 0..4), text(), text())
+        .prop_map(|(name, parameters, returns, doc)| TaskInfo { name, parameters, returns, doc });
+    (text(), vec(task, 0..4)).prop_map(|(build, tasks)| Hello { build: BuildId(build), tasks })
+}
