@@ -2,8 +2,10 @@
 //!
 //! Two limits hold. A *message* is one packet of at most [`MAX_MESSAGE`] bytes. A *value* (the
 //! arguments or the output of a job) may be as large as [`MAX_VALUE`] and travels in parts when it
-//! does not fit a message. Decoding claims every byte against its limit before it allocates, so a
-//! length that lies is an error and never an allocation.
+//! does not fit a message. A length that lies is an error before it is an allocation: what is borrowed
+//! from the packet allocates nothing, a list reserves at most 1 MiB on the word of its length (serde's
+//! bound), and a text or an owned list of bytes at most [`WIDTH`] times what a packet of that size
+//! class may hold.
 
 use bincode::config;
 use serde::{Deserialize, Serialize};
@@ -24,6 +26,10 @@ pub const OVERHEAD: usize = 40;
 
 /// How many bytes of a large value one part carries.
 pub const PART: usize = 48 * 1024;
+
+/// bincode counts a limit in the memory that a value takes, not in the bytes that it is written in: a
+/// `u64` below 251 is one byte there and eight here. So its limits are this many times the length.
+pub const WIDTH: usize = 16;
 
 /// The bytes are not the message that was expected.
 #[derive(Debug, thiserror::Error)]
@@ -79,14 +85,12 @@ pub fn encode<T: Serialize>(message: &T) -> Result<Vec<u8>, EncodeError> {
 ///
 /// # Errors
 ///
-/// Any [`DecodeError`]; never a panic, and never an allocation beyond the packet's length.
+/// Any [`DecodeError`]; never a panic.
 pub fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, DecodeError> {
     if bytes.len() > MAX_MESSAGE {
         return Err(DecodeError::TooLong { length: bytes.len() });
     }
-    let config = config::standard().with_limit::<MAX_MESSAGE>();
-    let decoded = bincode::serde::borrow_decode_from_slice(bytes, config);
-    whole(decoded, bytes.len())
+    decode_limited::<T, { WIDTH * MAX_MESSAGE }>(bytes)
 }
 
 /// Appends a value (arguments, output) to `buffer`.
@@ -112,7 +116,21 @@ pub fn encode_value<T: Serialize + ?Sized>(
 ///
 /// Any [`DecodeError`] but `TooLong`.
 pub fn decode_value<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, DecodeError> {
-    let config = config::standard().with_limit::<MAX_VALUE>();
+    const MEDIUM: usize = 16 * 1024 * 1024;
+    // bincode wants its limit at compile time: so there are three sizes.
+    if bytes.len() <= MAX_MESSAGE {
+        decode_limited::<T, { WIDTH * MAX_MESSAGE }>(bytes)
+    } else if bytes.len() <= MEDIUM {
+        decode_limited::<T, { WIDTH * MEDIUM }>(bytes)
+    } else {
+        decode_limited::<T, { WIDTH * MAX_VALUE }>(bytes)
+    }
+}
+
+fn decode_limited<'a, T: Deserialize<'a>, const LIMIT: usize>(
+    bytes: &'a [u8],
+) -> Result<T, DecodeError> {
+    let config = config::standard().with_limit::<LIMIT>();
     whole(bincode::serde::borrow_decode_from_slice(bytes, config), bytes.len())
 }
 

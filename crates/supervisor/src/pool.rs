@@ -11,7 +11,7 @@ use std::time::Duration;
 use brigade_protocol::board::LANES;
 use brigade_protocol::id::{JobId, SlotId, TaskId};
 use brigade_protocol::message::{BuildId, Form, Hello, TaskInfo};
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::{Receiver, SendError, Sender};
 
 use crate::error::{Failure, StartError, WorkerInfo};
 use crate::future::Future;
@@ -64,6 +64,16 @@ impl Shared {
         }
     }
 
+    /// Gives jobs to the loop; a pool that is over refuses them.
+    pub(crate) fn hand_over(&self, submissions: Vec<Submission>) {
+        let handed_over = self.inbox.send(Message::Submit(submissions));
+        if let Err(SendError(Message::Submit(submissions))) = handed_over {
+            for submission in submissions {
+                submission.refuse(&self.hello, self.gave_up.get());
+            }
+        }
+    }
+
     fn check(&self, task: &str, form: Form) -> Result<TaskId, Failure> {
         let Some(id) = self.hello.find(task) else {
             let offered: Vec<&str> = self.hello.tasks.iter().map(|task| &*task.name).collect();
@@ -104,8 +114,7 @@ impl ProcessPool {
             Sink::cell(job, Arc::clone(&cell))
         });
         if let Some(submission) = submission {
-            // A pool that is gone drops the submission, and its sink tells so.
-            let _ = self.shared.inbox.send(Message::Submit(vec![submission]));
+            self.shared.hand_over(vec![submission]);
         }
         Future { job: id, task, cell, decode, pool: self.shared.inbox.clone() }
     }

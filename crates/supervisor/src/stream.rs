@@ -110,9 +110,7 @@ impl Feed {
     /// Hands over what is held back; call it before waiting for more input.
     pub fn flush(&mut self) {
         if !self.batch.is_empty() {
-            let batch = std::mem::take(&mut self.batch);
-            // A pool that is gone drops the batch, and every sink in it tells so.
-            let _ = self.shared.inbox.send(Message::Submit(batch));
+            self.shared.hand_over(std::mem::take(&mut self.batch));
         }
     }
 }

@@ -188,7 +188,9 @@ fn a_directory_that_cannot_hold_a_socket_is_named() {
     if let Ok(reason) = std::env::var(REASON) {
         let error = Rendezvous::open().err().expect("there is no room for a socket");
         let directory = std::env::temp_dir();
-        assert!(matches!(&error, HandshakeError::Directory { directory: named, .. } if *named == directory));
+        assert!(
+            matches!(&error, HandshakeError::Directory { directory: named, .. } if *named == directory)
+        );
         let text = error.to_string();
         assert!(text.contains(directory.to_str().unwrap()) && text.contains(&reason), "{text}");
         assert!(text.ends_with("set TMPDIR to a short, writable directory"), "{text}");

@@ -46,12 +46,7 @@ fn check_trailing(reread: Reread, bytes: &[u8], more: &[u8]) -> Result<(), TestC
     Ok(())
 }
 
-fn check_change(
-    reread: Reread,
-    bytes: &[u8],
-    at: Index,
-    change: u8,
-) -> Result<(), TestCaseError> {
+fn check_change(reread: Reread, bytes: &[u8], at: Index, change: u8) -> Result<(), TestCaseError> {
     let mut changed = bytes.to_vec();
     let at = at.index(bytes.len());
     changed[at] ^= change;

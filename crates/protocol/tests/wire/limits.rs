@@ -94,8 +94,7 @@ fn the_budget_bounds_what_fits_a_message() {
 fn the_largest_error_fits_a_message() {
     let long = || "ä".repeat(MAX_MESSAGE);
     let error = TaskError::panicked(long(), Some("src/lib.rs:1:1".into()), Some(long()));
-    let reply =
-        Reply { ticket: LARGEST, started: u64::MAX, elapsed: u64::MAX, result: Err(error) };
+    let reply = Reply { ticket: LARGEST, started: u64::MAX, elapsed: u64::MAX, result: Err(error) };
     let message = codec::encode(&FromWorker::Replies(vec![reply])).unwrap();
     assert!(codec::decode::<FromWorker>(&message).is_ok());
 }

@@ -36,7 +36,12 @@ fn bytes() -> impl Strategy<Value = &'static [u8]> {
 
 /// Numbers of every encoded length.
 fn number() -> impl Strategy<Value = u64> {
-    prop_oneof![0..300_u64, any::<u16>().prop_map(u64::from), any::<u32>().prop_map(u64::from), any::<u64>()]
+    prop_oneof![
+        0..300_u64,
+        any::<u16>().prop_map(u64::from),
+        any::<u32>().prop_map(u64::from),
+        any::<u64>()
+    ]
 }
 
 fn text() -> impl Strategy<Value = String> {
@@ -71,14 +76,19 @@ fn task_error() -> impl Strategy<Value = TaskError> {
         Just(TaskErrorKind::BadArguments),
         Just(TaskErrorKind::BadOutput),
     ];
-    (kind, text(), option::of(text()), option::of(text()))
-        .prop_map(|(kind, message, location, backtrace)| TaskError { kind, message, location, backtrace })
+    (kind, text(), option::of(text()), option::of(text())).prop_map(
+        |(kind, message, location, backtrace)| TaskError { kind, message, location, backtrace },
+    )
 }
 
 fn reply() -> impl Strategy<Value = Reply<'static>> {
     let result = prop_oneof![value().prop_map(Ok), task_error().prop_map(Err)];
-    (ticket(), number(), number(), result)
-        .prop_map(|(ticket, started, elapsed, result)| Reply { ticket, started, elapsed, result })
+    (ticket(), number(), number(), result).prop_map(|(ticket, started, elapsed, result)| Reply {
+        ticket,
+        started,
+        elapsed,
+        result,
+    })
 }
 
 pub(crate) fn to_worker() -> impl Strategy<Value = ToWorker<'static>> {
@@ -100,7 +110,12 @@ pub(crate) fn from_worker() -> impl Strategy<Value = FromWorker<'static>> {
 pub(crate) fn request() -> impl Strategy<Value = Request> {
     let spawn = (number(), any::<u32>(), any::<u16>(), number()).prop_map(
         |(worker, slot, threads, max_output)| {
-            Request::Spawn(Spawn { worker: WorkerId(worker), slot: SlotId(slot), threads, max_output })
+            Request::Spawn(Spawn {
+                worker: WorkerId(worker),
+                slot: SlotId(slot),
+                threads,
+                max_output,
+            })
         },
     );
     prop_oneof![spawn, number().prop_map(|worker| Request::Reap(WorkerId(worker)))]

@@ -45,8 +45,8 @@ use self::server::{Command, Server};
 use self::watch::{Watch, Watched};
 use crate::error::StartError;
 use crate::pool::{Builder, Shutdown, Snapshot};
-use crate::scheduler::{Config, Ending, Event, JobSpec, Limits, Reply, Scheduler, Time};
-use crate::sink::Sink;
+use crate::scheduler::{Config, Ending, Event, Failure, JobSpec, Limits, Reply, Scheduler, Time};
+use crate::sink::{self, Sink};
 
 /// How many messages are taken in before the scheduler is asked what to do.
 const MOST_MESSAGES: usize = 256;
@@ -79,6 +79,20 @@ pub(crate) struct Submission {
     pub(crate) limits: Limits,
     pub(crate) label: Option<Box<str>>,
     pub(crate) sink: Sink,
+}
+
+impl Submission {
+    /// Settles a job that came when the pool was over.
+    pub(crate) fn refuse(self, hello: &Hello, gave_up: Option<&String>) {
+        let failure = match gave_up {
+            Some(reason) => Failure::PoolGaveUp(reason.clone()),
+            None => Failure::Refused("the pool has been shut down".to_owned()),
+        };
+        let task = hello.tasks.get(self.task.0 as usize);
+        let task = task.map(|task| task.name.clone()).unwrap_or_default();
+        let settlement = sink::refused(self.sink.job, task, self.label, failure);
+        self.sink.settle(settlement);
+    }
 }
 
 /// A job that is not settled.
@@ -228,7 +242,14 @@ impl Shell {
             }
             self.appetite.store(self.scheduler.appetite(), Ordering::Relaxed);
         }
-        let Self { watch, server, server_thread, .. } = self;
+        let Self { watch, server, server_thread, inbox, hello, gave_up, .. } = self;
+        for message in inbox.try_iter() {
+            if let Message::Submit(submissions) = message {
+                for submission in submissions {
+                    submission.refuse(&hello, gave_up.get());
+                }
+            }
+        }
         // In this order: the fork server's last words are still heard.
         drop(server);
         let _ = server_thread.join();

@@ -40,7 +40,8 @@ impl Shell {
             }
             Action::Kill(worker) => {
                 if let Some(link) = self.links.get_mut(&worker) {
-                    link.killed = true;
+                    // Who is dead already was not killed by this.
+                    link.killed = !link.is_zombie();
                     link.signal(Signal::KILL);
                 }
             }
@@ -176,6 +177,14 @@ impl Shell {
 }
 
 impl Link {
+    /// Whether the process is dead, though its pidfd may not have been seen to say so.
+    fn is_zombie(&self) -> bool {
+        let stat =
+            self.pid.and_then(|pid| std::fs::read_to_string(format!("/proc/{pid}/stat")).ok());
+        // The state stands behind the name, which is in parentheses and may hold anything.
+        stat.is_some_and(|stat| stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('Z')))
+    }
+
     /// Sends a signal to the worker's group, and to the worker in case it has not made one yet. Does
     /// nothing to the dead: their pid may be reused as soon as the fork server has reaped them.
     pub(super) fn signal(&self, signal: Signal) {
