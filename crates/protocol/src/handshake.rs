@@ -7,7 +7,7 @@
 
 use std::io;
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use ipc_channel::ipc::{
     self, IpcBytesReceiver, IpcBytesSender, IpcOneShotServer, IpcReceiver, IpcSender,
@@ -116,14 +116,8 @@ impl Rendezvous {
     /// Opens a place in the directory for temporary files (`TMPDIR`), which must exist and have a
     /// path of at most 80 bytes.
     pub fn open() -> Result<Self, HandshakeError> {
-        // ipc-channel panics if the directory is missing and cuts a long path short.
         let directory = std::env::temp_dir();
-        let reason = if directory.as_os_str().len() > LONGEST_DIRECTORY {
-            Some(format!("its path is longer than {LONGEST_DIRECTORY} bytes"))
-        } else {
-            writable(&directory).err().map(|error| error.to_string())
-        };
-        if let Some(reason) = reason {
+        if let Err(reason) = check(&directory) {
             return Err(HandshakeError::Directory { directory, reason });
         }
         let (server, name) = IpcOneShotServer::new()?;
@@ -276,10 +270,17 @@ fn into_io(error: IpcError) -> io::Error {
     }
 }
 
-fn writable(directory: &std::path::Path) -> Result<(), io::Error> {
-    let metadata = std::fs::metadata(directory)?;
-    if !metadata.is_dir() {
-        return Err(io::ErrorKind::NotADirectory.into());
+/// ipc-channel panics if the directory is missing or not UTF-8, and cuts a long path short.
+fn check(directory: &Path) -> Result<(), String> {
+    if directory.as_os_str().len() > LONGEST_DIRECTORY {
+        return Err(format!("its path is longer than {LONGEST_DIRECTORY} bytes"));
     }
-    Ok(())
+    if directory.to_str().is_none() {
+        return Err("its path is not UTF-8".to_owned());
+    }
+    match std::fs::metadata(directory) {
+        Ok(metadata) if metadata.is_dir() => Ok(()),
+        Ok(_) => Err("it is not a directory".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
 }

@@ -234,6 +234,19 @@ pub enum StartError {
         /// Where it must lie.
         range: &'static str,
     },
+    /// This process may not open as many files as so many workers need.
+    #[error(
+        "{workers} workers need about {needed} open files, but the limit is {limit}; raise it \
+         (ulimit -n) or use fewer workers"
+    )]
+    TooFewDescriptors {
+        /// How many workers were asked for.
+        workers: usize,
+        /// How many descriptors they take.
+        needed: u64,
+        /// The hard limit.
+        limit: u64,
+    },
     /// The worker program cannot be executed.
     #[error("cannot start worker program {}: {source}", program.display())]
     NotExecutable {

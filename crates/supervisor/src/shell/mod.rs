@@ -154,7 +154,7 @@ pub(crate) fn start(builder: Builder) -> Result<Started, StartError> {
         path: builder.program,
         patience: builder.start_timeout,
         adopts_orphans: builder.adopt_orphans,
-        descriptors: raise_descriptor_limit()?,
+        descriptors: raise_descriptor_limit(builder.workers)?,
     };
     let board = Board::new(builder.workers, builder.threads)
         .map_err(|error| system("make the scoreboard", error))?;
@@ -210,13 +210,20 @@ pub(crate) fn start(builder: Builder) -> Result<Started, StartError> {
     Ok(Started { inbox, appetite, hello: ready.hello, own_build, thread, over, gave_up })
 }
 
-/// Raises the soft limit of open descriptors to the hard one: a worker takes four here. Returns the
-/// soft limit as it was.
-fn raise_descriptor_limit() -> Result<u64, StartError> {
+/// Raises the soft limit of open descriptors to the hard one, if that is enough for so many workers.
+/// Returns the soft limit as it was.
+fn raise_descriptor_limit(workers: usize) -> Result<u64, StartError> {
+    /// Two channels, the end mark's sender, a pidfd, a pipe; one more while it is being made.
+    const EACH: u64 = 6;
+    const ALL: u64 = 64;
     let refused = |error| system("raise the limit of open descriptors", error);
-    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).map_err(refused)?;
-    if soft < hard {
-        setrlimit(Resource::RLIMIT_NOFILE, hard, hard).map_err(refused)?;
+    let (soft, limit) = getrlimit(Resource::RLIMIT_NOFILE).map_err(refused)?;
+    let needed = workers as u64 * EACH + ALL;
+    if limit < needed {
+        return Err(StartError::TooFewDescriptors { workers, needed, limit });
+    }
+    if soft < limit {
+        setrlimit(Resource::RLIMIT_NOFILE, limit, limit).map_err(refused)?;
     }
     Ok(soft)
 }

@@ -5,9 +5,10 @@
 //!
 //! * a **worker** is waited for only when the supervisor asks. Until then its pid cannot be
 //!   reused, so the supervisor's signals cannot hit a stranger;
-//! * an **orphan** is waited for as soon as it is dead, and killed as soon as its worker is.
+//! * an **orphan** is waited for as soon as it is dead, and killed when its worker is. To find the
+//!   orphans all children are listed, so that is done once after a burst of requests.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 
 use brigade_protocol::WORKER_VARIABLE;
@@ -32,6 +33,8 @@ const SWEEP: TimeSpec = TimeSpec::new(0, 500_000_000);
 /// The children of this process.
 pub(crate) struct Family {
     workers: HashMap<WorkerId, Pid>,
+    /// A worker was reaped since its orphans were last looked for.
+    bereaved: bool,
     /// Where the kernel lists this process's children.
     listing: String,
 }
@@ -40,7 +43,11 @@ impl Family {
     /// The family of this process, which has no children yet.
     pub(crate) fn new() -> Self {
         let pid = Pid::this();
-        Self { workers: HashMap::new(), listing: format!("/proc/{pid}/task/{pid}/children") }
+        Self {
+            workers: HashMap::new(),
+            bereaved: false,
+            listing: format!("/proc/{pid}/task/{pid}/children"),
+        }
     }
 
     /// Takes in a worker that has just been forked.
@@ -48,13 +55,24 @@ impl Family {
         self.workers.insert(worker, pid);
     }
 
-    /// Waits for a worker, which should be dead, and for nobody else. What is left of its group
-    /// and what escaped from its group is killed.
+    /// Waits for a worker, which should be dead, and for nobody else. What is left of its group is
+    /// killed; what escaped from its group is killed by the next [`Family::tidy`].
     pub(crate) fn reap(&mut self, worker: WorkerId) -> Exit {
         let Some(pid) = self.workers.remove(&worker) else { return Exit::Unknown };
         // The pid is reserved until it is waited for: these signals cannot hit a stranger.
         kill_tree(pid);
-        let exit = wait_for(pid);
+        self.bereaved = true;
+        wait_for(pid)
+    }
+
+    /// Whether a dead worker may have left orphans.
+    pub(crate) fn is_bereaved(&self) -> bool {
+        self.bereaved
+    }
+
+    /// Kills the orphans of dead workers, and waits for the dead that are not workers.
+    pub(crate) fn tidy(&mut self) {
+        self.bereaved = false;
         for _ in 0..ROUNDS {
             if !self.kill_escaped() {
                 break;
@@ -63,12 +81,6 @@ impl Family {
             // Only when they are dead do their own children come to us.
             std::thread::yield_now();
         }
-        exit
-    }
-
-    /// Waits for the dead that are not workers and kills the orphans of dead workers.
-    pub(crate) fn tidy(&self) {
-        self.kill_escaped();
         self.bury();
     }
 
@@ -116,7 +128,8 @@ impl Family {
     }
 
     fn orphans(&self) -> impl Iterator<Item = Pid> {
-        self.children().into_iter().filter(|pid| !self.workers.values().any(|known| known == pid))
+        let workers: HashSet<Pid> = self.workers.values().copied().collect();
+        self.children().into_iter().filter(move |pid| !workers.contains(pid))
     }
 
     /// All children, the dead that were not waited for included.

@@ -84,7 +84,9 @@ impl Server<'_> {
     fn serve(&mut self) -> End {
         loop {
             let Some(supervisor) = &self.supervisor else { return End::SupervisorGone };
-            let report = match supervisor.receive(PATIENCE) {
+            // Orphans are looked for as soon as there is nothing else to do.
+            let patience = if self.family.is_bereaved() { Duration::ZERO } else { PATIENCE };
+            let report = match supervisor.receive(patience) {
                 Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
                     return End::SupervisorGone;
                 }
