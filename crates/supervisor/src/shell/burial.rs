@@ -1,5 +1,7 @@
 //! Deaths: of workers, and of the fork server. Gathers what the witnesses say.
 
+use std::time::{Duration, Instant};
+
 use brigade_protocol::id::WorkerId;
 use brigade_protocol::message::{Exit, Report};
 use rustix::process::{PidfdFlags, Signal, pidfd_open};
@@ -11,6 +13,9 @@ use super::server::Command;
 use super::watch::{Watched, Who};
 use crate::error::WorkerInfo;
 use crate::scheduler::Event;
+
+/// How long the listener of a dead worker may take to come to the end mark.
+const HEARING: Duration = Duration::from_secs(1);
 
 /// What is known of the end of the present fork server; with all three it is buried.
 #[derive(Default)]
@@ -26,7 +31,7 @@ impl Shell {
         match *report {
             Report::Spawned { worker, pid } => self.on_spawned(worker, pid),
             Report::NotSpawned { worker, errno } => {
-                if let Some(link) = self.links.remove(&worker) {
+                if let Some(mut link) = self.links.remove(&worker) {
                     link.mark_end();
                     let reason = std::io::Error::from_raw_os_error(errno).to_string();
                     self.events.push(Event::NotSpawned(worker, reason));
@@ -52,9 +57,7 @@ impl Shell {
         let pidfd = as_pid(pid).map(|pid| pidfd_open(pid, PidfdFlags::empty()));
         match (pidfd, link.output.take()) {
             (Some(Ok(pidfd)), Some(output)) => {
-                if link.killed {
-                    link.signal(Signal::KILL);
-                }
+                link.execute();
                 self.watch.add(Watched { who: Who::Worker(info), pidfd, output });
                 self.events.push(Event::Spawned(worker));
             }
@@ -69,12 +72,37 @@ impl Shell {
         link.signal(Signal::KILL);
         link.death.last_words = Some(last_words);
         link.mark_end();
+        self.mourning.push_back((Instant::now() + HEARING, worker));
         if server_alive && link.generation == self.generation {
             drop(self.server.send(Command::Reap(worker)));
         } else {
             link.death.exit = Some(Exit::Unknown);
         }
         self.conclude(worker);
+    }
+
+    /// When to stop waiting for a listener, if one is waited for.
+    pub(super) fn hearing_ends(&mut self) -> Option<Instant> {
+        while let Some((_, worker)) = self.mourning.front() {
+            if self.links.get(worker).is_some_and(|link| !link.death.heard_out) {
+                break;
+            }
+            self.mourning.pop_front();
+        }
+        self.mourning.front().map(|(until, _)| *until)
+    }
+
+    /// Gives up the listeners that have had their time: they wait for the rest of something that was
+    /// no message, in a channel that an escaped descendant of the dead worker holds open.
+    pub(super) fn end_hearing(&mut self) {
+        while self.hearing_ends().is_some_and(|until| until <= Instant::now())
+            && let Some((_, worker)) = self.mourning.pop_front()
+        {
+            if let Some(link) = self.links.get_mut(&worker) {
+                link.death.heard_out = true;
+                self.conclude(worker);
+            }
+        }
     }
 
     /// Tells the scheduler of a worker's exit once all three witnesses have spoken.

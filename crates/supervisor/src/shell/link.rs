@@ -28,11 +28,14 @@ pub(super) struct Link {
     pub(super) pid: Option<u32>,
     /// The read end of its output, until the watch thread has it.
     pub(super) output: Option<std::os::fd::OwnedFd>,
-    /// It is to be killed, or was.
+    /// It is to be killed, as soon as its process is known.
+    pub(super) condemned: bool,
+    /// It was alive when it was killed.
     pub(super) killed: bool,
     pub(super) death: Death,
     jobs: IpcBytesSender,
-    end_mark: IpcBytesSender,
+    /// Until the end mark is sent.
+    end_mark: Option<IpcBytesSender>,
     /// How many replies and other answers it may still give.
     credit: Arc<AtomicU64>,
     outbox: VecDeque<Outgoing>,
@@ -88,10 +91,11 @@ impl Link {
             generation,
             pid: None,
             output: Some(output),
+            condemned: false,
             killed: false,
             death: Death::default(),
             jobs,
-            end_mark,
+            end_mark: Some(end_mark),
             credit,
             outbox: VecDeque::new(),
             parts_under_way: 0,
@@ -153,11 +157,14 @@ impl Link {
     }
 
     /// Puts a mark behind all that the worker, which is dead, has sent: so the listener ends even if
-    /// somebody else holds its channel open.
-    pub(super) fn mark_end(&self) {
+    /// somebody else holds its channel open. Then this process closes its own end: if the listener
+    /// takes the mark for the rest of a packet that is none, the closing ends it.
+    pub(super) fn mark_end(&mut self) {
         let mark = codec::encode(&FromWorker::End).expect("the end mark is a message");
-        // An error means that the listener is gone already.
-        drop(self.end_mark.send(&mark));
+        if let Some(end_mark) = self.end_mark.take() {
+            // An error means that the listener is gone already.
+            let _ = end_mark.send(&mark);
+        }
     }
 }
 
@@ -201,7 +208,7 @@ impl Listener {
             let packet = catch_unwind(AssertUnwindSafe(|| replies.recv()));
             let heard = match packet {
                 Ok(Ok(packet)) => self.hear(&packet).unwrap_or(Some(Heard::Violation)),
-                // Cannot be: this process holds a sender for the end mark.
+                // A panic, or the end in the midst of what was taken for a packet.
                 Ok(Err(_)) | Err(_) => Some(Heard::Violation),
             };
             let Some(heard) = heard else { continue };

@@ -23,11 +23,13 @@ mod perform;
 mod server;
 mod watch;
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use brigade_protocol::handshake;
 use brigade_protocol::id::{JobId, TaskId, WorkerId};
@@ -133,6 +135,9 @@ struct Shell {
     cancels: FxHashMap<JobId, Vec<Sender<bool>>>,
     /// What has happened since the scheduler was last asked.
     events: Vec<Event>,
+    /// Dead workers whose listeners have not come to the end, and until when they may take; oldest
+    /// first.
+    mourning: VecDeque<(Instant, WorkerId)>,
     /// Workers whose exit the scheduler is being told.
     buried: Vec<WorkerId>,
     /// Why the pool gave up, if it did.
@@ -198,6 +203,7 @@ pub(crate) fn start(builder: Builder) -> Result<Started, StartError> {
         jobs: FxHashMap::default(),
         cancels: FxHashMap::default(),
         events: Vec::new(),
+        mourning: VecDeque::new(),
         buried: Vec::new(),
         gave_up: Arc::clone(&gave_up),
         _over: over_sender,
@@ -266,10 +272,14 @@ impl Shell {
     /// Waits for a message or the scheduler's next deadline, and takes what has come by then.
     fn wait(&mut self) {
         let deadline = self.scheduler.next_deadline().filter(|_| !self.clock.is_paused());
-        let first = match deadline {
+        let left = deadline.map(|deadline| deadline.saturating_sub(self.clock.now()));
+        let hearing = self.hearing_ends();
+        let hearing = hearing.map(|until| until.saturating_duration_since(Instant::now()));
+        let first = match left.into_iter().chain(hearing).min() {
             None => self.inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            Some(deadline) => self.inbox.recv_timeout(deadline.saturating_sub(self.clock.now())),
+            Some(left) => self.inbox.recv_timeout(left),
         };
+        self.end_hearing();
         let Ok(first) = first else { return self.events.push(Event::TimePassed) };
         self.take(first);
         for _ in 1..MOST_MESSAGES {

@@ -40,9 +40,8 @@ impl Shell {
             }
             Action::Kill(worker) => {
                 if let Some(link) = self.links.get_mut(&worker) {
-                    // Who is dead already was not killed by this.
-                    link.killed = !link.is_zombie();
-                    link.signal(Signal::KILL);
+                    link.condemned = true;
+                    link.execute();
                 }
             }
             Action::Settle(job, settled) => self.settle(job, settled),
@@ -177,12 +176,28 @@ impl Shell {
 }
 
 impl Link {
-    /// Whether the process is dead, though its pidfd may not have been seen to say so.
-    fn is_zombie(&self) -> bool {
-        let stat =
-            self.pid.and_then(|pid| std::fs::read_to_string(format!("/proc/{pid}/stat")).ok());
-        // The state stands behind the name, which is in parentheses and may hold anything.
-        stat.is_some_and(|stat| stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('Z')))
+    /// Kills the worker if it is condemned and there is a process to kill.
+    pub(super) fn execute(&mut self) {
+        if self.condemned && self.pid.is_some() && !self.is_dying() {
+            self.killed = true;
+            self.signal(Signal::KILL);
+        }
+    }
+
+    /// Whether the process is dead or about to be. Its channel closes before its pidfd tells.
+    fn is_dying(&self) -> bool {
+        /// `PF_EXITING` of the kernel's `linux/sched.h`.
+        const EXITING: u64 = 0x4;
+        let Some(pid) = self.pid else { return false };
+        let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) else { return true };
+        // Behind the name, which is in parentheses and may hold anything: the state, and six fields
+        // on the flags.
+        let mut fields = stat.rsplit(") ").next().unwrap_or_default().split(' ');
+        let state = fields.next();
+        let flags = fields.nth(5).and_then(|flags| flags.parse::<u64>().ok());
+        self.death.last_words.is_some()
+            || state == Some("Z")
+            || flags.is_some_and(|flags| flags & EXITING != 0)
     }
 
     /// Sends a signal to the worker's group, and to the worker in case it has not made one yet. Does
