@@ -13,6 +13,7 @@ use brigade_protocol::id::{JobId, SlotId, WorkerId};
 use brigade_protocol::message::Exit;
 
 pub use crate::scheduler::Failure;
+use crate::scheduler::Why;
 
 /// Why a job gave no result, with everything that is known about its end.
 #[derive(Clone, PartialEq, Eq)]
@@ -28,8 +29,8 @@ pub(crate) struct Certificate {
     pub(crate) attempts: u32,
     pub(crate) allowed: u32,
     pub(crate) worker: Option<WorkerInfo>,
-    /// The supervisor killed it.
-    pub(crate) killed: bool,
+    /// Why the supervisor killed it, if it did.
+    pub(crate) killed: Option<Why>,
     pub(crate) elapsed: Option<Duration>,
     pub(crate) last_words: Vec<String>,
 }
@@ -170,11 +171,19 @@ impl JobError {
     }
 
     fn death(&self, exit: Exit) -> String {
-        match exit.signal_name() {
-            _ if self.0.killed => "broke the protocol, so the supervisor killed it".to_owned(),
+        match (self.0.killed, exit.signal_name()) {
+            (Some(Why::JobTimedOut(ticket)), _) => {
+                format!("was killed because job {}, which it ran too, timed out", ticket.job)
+            }
+            (Some(Why::Violated), _) => {
+                "broke the protocol or did not answer, so the supervisor killed it".to_owned()
+            }
+            (Some(_), _) => "was killed by the supervisor".to_owned(),
             // SIGKILL that the supervisor did not send has one usual sender.
-            Some("SIGKILL") => format!("{exit} (not by the supervisor; possibly out of memory)"),
-            _ => exit.to_string(),
+            (None, Some("SIGKILL")) => {
+                format!("{exit} (not by the supervisor; possibly out of memory)")
+            }
+            (None, _) => exit.to_string(),
         }
     }
 }

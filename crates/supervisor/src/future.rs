@@ -7,11 +7,10 @@ use std::time::{Duration, Instant};
 
 use brigade_protocol::id::JobId;
 use brigade_protocol::message::{TaskError, TaskErrorKind};
-use crossbeam_channel::Sender;
 
 use crate::error::{Certificate, Failure, JobError};
 use crate::job::Decode;
-use crate::shell::Message;
+use crate::shell::{Inbox, Message};
 use crate::sink::{Cell, Settlement};
 
 /// A submitted job, on its way to its one outcome.
@@ -22,7 +21,7 @@ pub struct Future<T> {
     pub(crate) task: Cow<'static, str>,
     pub(crate) cell: Arc<Cell>,
     pub(crate) decode: Decode<T>,
-    pub(crate) pool: Sender<Message>,
+    pub(crate) pool: Arc<Inbox>,
 }
 
 impl<T> Future<T> {
@@ -64,9 +63,8 @@ impl<T> Future<T> {
     /// the worker needs to answer, usually well below a millisecond.
     pub fn cancel(&self) -> bool {
         let (answer, answered) = crossbeam_channel::bounded(1);
-        if self.pool.send(Message::Cancel { job: self.job, answer }).is_ok()
-            && let Ok(cancelled) = answered.recv()
-        {
+        self.pool.send(Message::Cancel { job: self.job, answer });
+        if let Ok(cancelled) = answered.recv() {
             return cancelled;
         }
         let cancelled =
@@ -86,7 +84,7 @@ impl<T> Future<T> {
                 attempts: settlement.attempts,
                 allowed: settlement.attempts,
                 worker: settlement.worker,
-                killed: false,
+                killed: None,
                 elapsed: settlement.ran.map(|(started, ended)| ended.saturating_sub(started)),
                 last_words: Vec::new(),
             }))

@@ -3,21 +3,21 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use brigade_protocol::board::LANES;
 use brigade_protocol::id::{JobId, SlotId, TaskId};
-use brigade_protocol::message::{BuildId, Form, Hello, TaskInfo};
-use crossbeam_channel::{Receiver, SendError, Sender};
+use brigade_protocol::message::{BuildId, Form, TaskInfo};
+use crossbeam_channel::Receiver;
 
 use crate::error::{Failure, StartError, WorkerInfo};
 use crate::future::Future;
 use crate::job::Job;
 use crate::scheduler::{Limits, Prefetch, RestartIntensity};
-use crate::shell::{self, Message, Submission};
+use crate::shell::{self, Inbox, Message, Submission};
 use crate::sink::{self, Cell, Sink};
 use crate::stream::{self, Feed, Settlements};
 
@@ -25,16 +25,16 @@ use crate::stream::{self, Feed, Settlements};
 pub struct ProcessPool {
     shared: Arc<Shared>,
     shell: Option<JoinHandle<()>>,
+    /// The process that made it: a forked copy has no threads, and must not touch the workers.
+    owner: u32,
 }
 
 /// What every handle of a pool shares.
 pub(crate) struct Shared {
-    pub(crate) inbox: Sender<Message>,
+    pub(crate) inbox: Arc<Inbox>,
     pub(crate) appetite: Arc<AtomicUsize>,
     /// Disconnected once the pool is over.
     pub(crate) over: Receiver<Infallible>,
-    gave_up: Arc<OnceLock<String>>,
-    hello: Hello,
     /// The caller's own build if bincode arguments can be trusted to mean the same to the worker.
     own_build: BuildId,
     limits: Limits,
@@ -64,28 +64,19 @@ impl Shared {
         }
     }
 
-    /// Gives jobs to the loop; a pool that is over refuses them.
-    pub(crate) fn hand_over(&self, submissions: Vec<Submission>) {
-        let handed_over = self.inbox.send(Message::Submit(submissions));
-        if let Err(SendError(Message::Submit(submissions))) = handed_over {
-            for submission in submissions {
-                submission.refuse(&self.hello, self.gave_up.get());
-            }
-        }
-    }
-
     fn check(&self, task: &str, form: Form) -> Result<TaskId, Failure> {
-        let Some(id) = self.hello.find(task) else {
-            let offered: Vec<&str> = self.hello.tasks.iter().map(|task| &*task.name).collect();
+        let Some(id) = self.inbox.hello.find(task) else {
+            let offered: Vec<&str> =
+                self.inbox.hello.tasks.iter().map(|task| &*task.name).collect();
             let offered = offered.join(", ");
             let reason = format!("no such task: {task}; the worker program offers {offered}");
             return Err(Failure::Refused(reason));
         };
-        if form == Form::Bincode && self.hello.build != self.own_build {
+        if form == Form::Bincode && self.inbox.hello.build != self.own_build {
             let reason = format!(
                 "the worker program is of another build ({}) than this program ({}), so typed \
                  arguments would be misread; pass them as JSON",
-                self.hello.build, self.own_build
+                self.inbox.hello.build, self.own_build
             );
             return Err(Failure::Refused(reason));
         }
@@ -101,7 +92,7 @@ impl ProcessPool {
 
     /// The tasks that the worker program offers.
     pub fn tasks(&self) -> &[TaskInfo] {
-        &self.shared.hello.tasks
+        &self.shared.inbox.hello.tasks
     }
 
     /// Submits a job. What prevents it from running is told by the future.
@@ -114,9 +105,9 @@ impl ProcessPool {
             Sink::cell(job, Arc::clone(&cell))
         });
         if let Some(submission) = submission {
-            self.shared.hand_over(vec![submission]);
+            self.shared.inbox.send(Message::Submit(vec![submission]));
         }
-        Future { job: id, task, cell, decode, pool: self.shared.inbox.clone() }
+        Future { job: id, task, cell, decode, pool: Arc::clone(&self.shared.inbox) }
     }
 
     /// Opens the bulk road: jobs go into the [`Feed`], settlements come out of [`Settlements`] in
@@ -127,13 +118,13 @@ impl ProcessPool {
 
     /// A handle for looking at the pool and for stopping it from elsewhere.
     pub fn control(&self) -> Control {
-        Control { inbox: self.shared.inbox.clone() }
+        Control { inbox: Arc::clone(&self.shared.inbox) }
     }
 
     /// Why the pool gave up, if it did: its workers died for no job's fault, more often than the
     /// [`RestartIntensity`] allows.
     pub fn gave_up(&self) -> Option<&str> {
-        self.shared.gave_up.get().map(String::as_str)
+        self.shared.inbox.gave_up()
     }
 
     /// Takes no more jobs and returns when every worker is gone.
@@ -158,7 +149,7 @@ impl ProcessPool {
 
 impl Drop for ProcessPool {
     fn drop(&mut self) {
-        if self.shell.is_some() {
+        if self.shell.is_some() && self.owner == std::process::id() {
             self.control().shutdown(Shutdown::Drain);
             if !std::thread::panicking() {
                 self.join();
@@ -189,35 +180,40 @@ pub enum Shutdown {
 
 /// A handle of a pool for other threads: to look and to stop. It does not keep the pool alive, and
 /// does nothing once that is gone.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Control {
-    inbox: Sender<Message>,
+    inbox: Arc<Inbox>,
+}
+
+impl fmt::Debug for Control {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Control").finish_non_exhaustive()
+    }
 }
 
 impl Control {
     /// Begins to end the pool. A later call may only be graver than an earlier one.
     pub fn shutdown(&self, how: Shutdown) {
-        let _ = self.inbox.send(Message::Shutdown(how));
+        self.inbox.send(Message::Shutdown(how));
     }
 
     /// Stops (SIGSTOP) all workers and all clocks of the pool.
     pub fn pause(&self) {
         let (done, wait) = crossbeam_channel::bounded(1);
-        if self.inbox.send(Message::Pause(done)).is_ok() {
-            // An error means that the pool is gone, which is as quiet as paused.
-            let _ = wait.recv();
-        }
+        self.inbox.send(Message::Pause(done));
+        // An error means that the pool is gone, which is as quiet as paused.
+        let _ = wait.recv();
     }
 
     /// Undoes [`Control::pause`].
     pub fn resume(&self) {
-        let _ = self.inbox.send(Message::Resume);
+        self.inbox.send(Message::Resume);
     }
 
     /// What the pool is doing now; `None` once it is gone.
     pub fn snapshot(&self) -> Option<Snapshot> {
         let (to, from) = crossbeam_channel::bounded(1);
-        self.inbox.send(Message::Snapshot(to)).ok()?;
+        self.inbox.send(Message::Snapshot(to));
         from.recv().ok()
     }
 }
@@ -264,7 +260,8 @@ pub struct OutputLine<'a> {
     pub text: &'a [u8],
 }
 
-/// What becomes of the lines that workers print. Called in the watch thread: it must not block.
+/// What becomes of the lines that workers print. Called in the watch thread: it must not block, and
+/// is not called again after a panic.
 pub type OutputHandler = Box<dyn FnMut(OutputLine<'_>) + Send>;
 
 /// Configures a [`ProcessPool`].
@@ -401,13 +398,12 @@ impl Builder {
             inbox: started.inbox,
             appetite: started.appetite,
             over: started.over,
-            gave_up: started.gave_up,
-            hello: started.hello,
             own_build: started.own_build,
             limits,
             next_job: AtomicU64::new(1),
         };
-        Ok(ProcessPool { shared: Arc::new(shared), shell: Some(started.thread) })
+        let owner = std::process::id();
+        Ok(ProcessPool { shared: Arc::new(shared), shell: Some(started.thread), owner })
     }
 }
 

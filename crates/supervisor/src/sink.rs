@@ -1,6 +1,6 @@
 //! Where a job's end is delivered: a future's cell, or a stream. Exactly once, whatever happens.
 
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use brigade_protocol::id::JobId;
@@ -101,7 +101,7 @@ pub(crate) fn refused(
         attempts: 0,
         allowed: 0,
         worker: None,
-        killed: false,
+        killed: None,
         elapsed: None,
         last_words: Vec::new(),
     }));
@@ -119,21 +119,31 @@ pub(crate) fn refused(
 /// A place for one settlement, filled once and awaited by any number of threads.
 #[derive(Debug, Default)]
 pub(crate) struct Cell {
-    settlement: Mutex<Option<Settlement>>,
+    place: Mutex<Place>,
     filled: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Place {
+    settlement: Option<Settlement>,
+    /// Somebody waits: `notify` is a system call even if nobody does.
+    awaited: bool,
 }
 
 impl Cell {
     fn fill(&self, settlement: Settlement) {
-        let mut place = self.settlement.lock().unwrap_or_else(PoisonError::into_inner);
-        *place = Some(settlement);
+        let mut place = self.lock();
+        place.settlement = Some(settlement);
+        let awaited = place.awaited;
         drop(place);
-        self.filled.notify_all();
+        if awaited {
+            self.filled.notify_all();
+        }
     }
 
     /// Calls `read` with the settlement if there is one now.
     pub(crate) fn peek<R>(&self, read: impl FnOnce(&Settlement) -> R) -> Option<R> {
-        self.settlement.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(read)
+        self.lock().settlement.as_ref().map(read)
     }
 
     /// Waits for the settlement, until `deadline` if there is one.
@@ -142,8 +152,9 @@ impl Cell {
         deadline: Option<Instant>,
         read: impl FnOnce(&Settlement) -> R,
     ) -> Option<R> {
-        let mut place = self.settlement.lock().unwrap_or_else(PoisonError::into_inner);
-        while place.is_none() {
+        let mut place = self.lock();
+        while place.settlement.is_none() {
+            place.awaited = true;
             place = match deadline {
                 None => self.filled.wait(place).unwrap_or_else(PoisonError::into_inner),
                 Some(deadline) => {
@@ -156,6 +167,10 @@ impl Cell {
                 }
             };
         }
-        place.as_ref().map(read)
+        place.settlement.as_ref().map(read)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Place> {
+        self.place.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -35,6 +35,8 @@ struct Held {
     bytes: usize,
     /// Nobody reports any more: the receiving side is gone.
     closed: bool,
+    /// The feed waits for room: `notify` is a system call even if nobody does.
+    awaited: bool,
 }
 
 impl Window {
@@ -52,6 +54,7 @@ impl Window {
     fn enter(&self, bytes: usize) {
         let mut held = self.lock();
         while !self.has_room(&held) {
+            held.awaited = true;
             held = self.room.wait(held).unwrap_or_else(PoisonError::into_inner);
         }
         held.jobs += 1;
@@ -62,8 +65,11 @@ impl Window {
         let mut held = self.lock();
         held.jobs = held.jobs.saturating_sub(jobs);
         held.bytes = held.bytes.saturating_sub(bytes);
+        let awaited = std::mem::take(&mut held.awaited);
         drop(held);
-        self.room.notify_one();
+        if awaited {
+            self.room.notify_one();
+        }
     }
 
     fn close(&self) {
@@ -110,7 +116,8 @@ impl Feed {
     /// Hands over what is held back; call it before waiting for more input.
     pub fn flush(&mut self) {
         if !self.batch.is_empty() {
-            self.shared.hand_over(std::mem::take(&mut self.batch));
+            let batch = std::mem::take(&mut self.batch);
+            self.shared.inbox.send(Message::Submit(batch));
         }
     }
 }
@@ -118,7 +125,7 @@ impl Feed {
 impl Drop for Feed {
     fn drop(&mut self) {
         self.flush();
-        let _ = self.shared.inbox.send(Message::InputEnded);
+        self.shared.inbox.send(Message::InputEnded);
     }
 }
 
@@ -172,7 +179,7 @@ impl Drop for Settlements {
 pub(crate) fn stream(shared: Arc<Shared>) -> (Feed, Settlements) {
     let (to, from) = crossbeam_channel::unbounded();
     let window = Arc::new(Window { appetite: Arc::clone(&shared.appetite), ..Window::default() });
-    let _ = shared.inbox.send(Message::InputOpened);
+    shared.inbox.send(Message::InputOpened);
     let over = shared.over.clone();
     let feed = Feed { shared, window: Arc::clone(&window), to, batch: Vec::new() };
     (feed, Settlements { window, from, over })

@@ -35,7 +35,8 @@ fn bytes_of(golden: &str) -> Vec<u8> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x} ")).collect()
+    let words: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    words.join(" ")
 }
 
 #[track_caller]
@@ -247,12 +248,17 @@ fn variants_keep_their_numbers() {
         Exit::Signal(_) => 1,
         Exit::Unknown => 2,
     });
-    use TaskErrorKind::{BadArguments, BadOutput, Failed, Panicked};
-    assert_numbers(&[Failed, Panicked, BadArguments, BadOutput], |kind| match kind {
-        Failed => 0,
-        Panicked => 1,
-        BadArguments => 2,
-        BadOutput => 3,
+    let kinds = [
+        TaskErrorKind::Failed,
+        TaskErrorKind::Panicked,
+        TaskErrorKind::BadArguments,
+        TaskErrorKind::BadOutput,
+    ];
+    assert_numbers(&kinds, |kind| match kind {
+        TaskErrorKind::Failed => 0,
+        TaskErrorKind::Panicked => 1,
+        TaskErrorKind::BadArguments => 2,
+        TaskErrorKind::BadOutput => 3,
     });
 }
 

@@ -82,7 +82,7 @@ fn the_budget_bounds_what_fits_a_message() {
         let message = codec::encode(&ToWorker::Frame(frame)).unwrap();
         assert!(message.len() <= MESSAGE_BUDGET + 16, "{size}: {}", message.len());
         assert!(codec::decode::<ToWorker>(&message).is_ok(), "{count} calls of {size} bytes");
-        let result = Ok(Value::Inline(&*bytes));
+        let result = Ok(Value::Inline(&bytes));
         let reply = Reply { ticket: LARGEST, started: u64::MAX, elapsed: u64::MAX, result };
         let message = codec::encode(&FromWorker::Replies(vec![reply; count])).unwrap();
         assert!(message.len() <= MESSAGE_BUDGET + 16, "{size}: {}", message.len());

@@ -3,6 +3,8 @@
 //!
 //! `PROPTEST_CASES=1000000 cargo test --release -p brigade-protocol --test wire` is the long form.
 
+#![expect(clippy::unwrap_used, reason = "every unwrap here is an assertion")]
+
 mod allocations;
 mod board;
 mod golden;

@@ -172,7 +172,7 @@ mod tests {
                 task: "sleep".to_owned(),
                 label: None,
                 failure,
-                killed: false,
+                killed: None,
                 attempts: 1,
                 allowed: 3,
                 worker: Some(WORKER),

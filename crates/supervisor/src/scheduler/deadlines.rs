@@ -63,7 +63,7 @@ impl Scheduler {
                 State::Serving => Why::Violated,
             };
             worker.state = State::Leaving { why, deadline: None };
-            actions.push(Action::Kill(worker.id));
+            actions.push(Action::Kill(worker.id, why));
         }
         if server_hangs && self.server == Server::Up {
             actions.push(Action::KillServer);

@@ -3,7 +3,7 @@
 use brigade_protocol::id::{JobId, Ticket, WorkerId};
 
 use super::jobs::Place;
-use super::worker::{Recall, State, Why, Worker};
+use super::worker::{Recall, Why};
 use super::{Action, Ending, Failure, JobSpec, Phase, Reply, Scheduler, Time};
 
 impl Scheduler {
@@ -38,21 +38,6 @@ impl Scheduler {
                     actions.push(Action::Recall(id));
                 }
             }
-        }
-    }
-
-    pub(super) fn on_spawned(&mut self, worker: WorkerId) {
-        if let Some(Worker { state: State::Starting { spawned, .. }, .. }) = self.worker(worker) {
-            *spawned = true;
-        }
-    }
-
-    pub(super) fn on_ready(&mut self, now: Time, worker: WorkerId) {
-        if let Some(worker) = self.worker(worker)
-            && matches!(worker.state, State::Starting { .. })
-        {
-            worker.state = State::Serving;
-            worker.last_heard = now;
         }
     }
 

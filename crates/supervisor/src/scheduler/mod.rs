@@ -46,10 +46,11 @@ use rustc_hash::FxHashMap;
 use self::frames::Batches;
 use self::jobs::Jobs;
 use self::policy::Deaths;
-use self::worker::{State, Why, Worker};
+use self::worker::{State, Worker};
 
 pub use self::outcome::{Failure, Settled};
 pub use self::policy::{Limits, Prefetch, RestartIntensity};
+pub use self::worker::Why;
 
 /// Time since the pool began, without the spans in which it was paused. The shell reads the clock.
 pub type Time = Duration;
@@ -185,7 +186,7 @@ pub enum Action {
     /// Tell the worker that no more will come; a healthy one exits by itself.
     Stop(WorkerId),
     /// SIGKILL to the worker and its group. The exit arrives later, as an event like any other.
-    Kill(WorkerId),
+    Kill(WorkerId, Why),
     /// The job's one and only end.
     Settle(JobId, Settled),
     /// The job that was to be cancelled has been started.
@@ -328,9 +329,9 @@ impl Scheduler {
             Event::CancelRequested(job) => self.on_cancel(job, now, actions),
             Event::InputOpened => self.inputs += 1,
             Event::InputEnded => self.inputs = self.inputs.saturating_sub(1),
-            Event::Spawned(worker) => self.on_spawned(worker),
+            Event::Spawned(worker) => self.note_start(now, worker, true, false),
             Event::NotSpawned(worker, reason) => self.on_not_spawned(now, worker, &reason, actions),
-            Event::WorkerReady(worker) => self.on_ready(now, worker),
+            Event::WorkerReady(worker) => self.note_start(now, worker, false, true),
             Event::Replied(worker, reply) => self.on_replied(now, worker, reply, actions),
             Event::Returned(worker, tickets) => self.on_returned(now, worker, &tickets, actions),
             Event::Observed(worker, lanes) => self.on_observed(now, worker, &lanes, actions),
@@ -350,12 +351,18 @@ impl Scheduler {
         }
     }
 
+    fn note_start(&mut self, now: Time, id: WorkerId, spawned: bool, ready: bool) {
+        if let Some(worker) = self.worker(id) {
+            worker.note_start(now, spawned, ready);
+        }
+    }
+
     fn kill(&mut self, id: WorkerId, why: Why, actions: &mut Vec<Action>) {
         if let Some(worker) = self.worker(id)
             && !worker.is_killed()
         {
             worker.state = State::Leaving { why, deadline: None };
-            actions.push(Action::Kill(id));
+            actions.push(Action::Kill(id, why));
         }
     }
 

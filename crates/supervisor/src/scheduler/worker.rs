@@ -25,8 +25,10 @@ pub(super) struct Worker {
 pub(super) enum State {
     Starting {
         deadline: Time,
-        /// The fork server has made its process.
+        /// The fork server has told of its process.
         spawned: bool,
+        /// It has said that it is ready.
+        ready: bool,
     },
     Serving,
     /// Told to go or killed; only its exit is awaited. Replies that it sent before still count.
@@ -40,7 +42,7 @@ pub(super) enum State {
 /// Why a worker leaves. What it holds is judged by this at its exit, so that no two attempts of a
 /// job ever overlap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Why {
+pub enum Why {
     /// No longer needed, and asked to go.
     Retired,
     /// The pool ended; what it holds is cancelled.
@@ -91,7 +93,7 @@ impl Worker {
     pub(super) fn starting(id: WorkerId, deadline: Time) -> Self {
         Self {
             id,
-            state: State::Starting { deadline, spawned: false },
+            state: State::Starting { deadline, spawned: false, ready: false },
             held: VecDeque::new(),
             frames: VecDeque::new(),
             next_seq: 1,
@@ -103,6 +105,19 @@ impl Worker {
 
     pub(super) fn is_serving(&self) -> bool {
         self.state == State::Serving
+    }
+
+    /// Notes news of its start. It serves once both the fork server and the worker have told: the two
+    /// go different ways, and without the former nothing is known that could be named or killed.
+    pub(super) fn note_start(&mut self, now: Time, is_spawned: bool, is_ready: bool) {
+        if let State::Starting { spawned, ready, .. } = &mut self.state {
+            *spawned |= is_spawned;
+            *ready |= is_ready;
+            if *spawned && *ready {
+                self.state = State::Serving;
+                self.last_heard = now;
+            }
+        }
     }
 
     /// It may be sent a frame. Not while it is asked to give jobs back, so that its answer is about

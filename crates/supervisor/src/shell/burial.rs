@@ -14,8 +14,9 @@ use super::watch::{Watched, Who};
 use crate::error::WorkerInfo;
 use crate::scheduler::Event;
 
-/// How long the listener of a dead worker may take to come to the end mark.
-const HEARING: Duration = Duration::from_secs(1);
+/// How long the witnesses of a death may take: the listener to come to the end mark, the fork server
+/// to wait for the dead.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What is known of the end of the present fork server; with all three it is buried.
 #[derive(Default)]
@@ -58,6 +59,9 @@ impl Shell {
         match (pidfd, link.output.take()) {
             (Some(Ok(pidfd)), Some(output)) => {
                 link.execute();
+                if self.clock.is_paused() {
+                    link.signal(Signal::STOP);
+                }
                 self.watch.add(Watched { who: Who::Worker(info), pidfd, output });
                 self.events.push(Event::Spawned(worker));
             }
@@ -72,7 +76,7 @@ impl Shell {
         link.signal(Signal::KILL);
         link.death.last_words = Some(last_words);
         link.mark_end();
-        self.mourning.push_back((Instant::now() + HEARING, worker));
+        self.mourning.push((Instant::now() + PATIENCE, worker));
         if server_alive && link.generation == self.generation {
             drop(self.server.send(Command::Reap(worker)));
         } else {
@@ -81,27 +85,28 @@ impl Shell {
         self.conclude(worker);
     }
 
-    /// When to stop waiting for a listener, if one is waited for.
-    pub(super) fn hearing_ends(&mut self) -> Option<Instant> {
-        while let Some((_, worker)) = self.mourning.front() {
-            if self.links.get(worker).is_some_and(|link| !link.death.heard_out) {
-                break;
-            }
-            self.mourning.pop_front();
-        }
-        self.mourning.front().map(|(until, _)| *until)
+    /// When to stop waiting for a witness, if one is waited for.
+    pub(super) fn patience_ends(&mut self) -> Option<Instant> {
+        let links = &self.links;
+        self.mourning.retain(|(_, worker)| links.contains_key(worker));
+        self.mourning.iter().map(|(until, _)| *until).min()
     }
 
-    /// Gives up the listeners that have had their time: they wait for the rest of something that was
-    /// no message, in a channel that an escaped descendant of the dead worker holds open.
-    pub(super) fn end_hearing(&mut self) {
-        while self.hearing_ends().is_some_and(|until| until <= Instant::now())
-            && let Some((_, worker)) = self.mourning.pop_front()
-        {
-            if let Some(link) = self.links.get_mut(&worker) {
-                link.death.heard_out = true;
-                self.conclude(worker);
+    /// Goes on without the witnesses that have had their time.
+    pub(super) fn lose_patience(&mut self) {
+        let now = Instant::now();
+        let late: Vec<WorkerId> =
+            self.mourning.extract_if(.., |(until, _)| *until <= now).map(|(_, id)| id).collect();
+        for worker in late {
+            let Some(link) = self.links.get_mut(&worker) else { continue };
+            if link.death.exit.is_none() {
+                // The fork server does not answer, so it has to go; then all ends are unknown.
+                let _ = self.server.send(Command::Kill);
             }
+            // Its listener waits for the rest of something that was no message, in a channel which an
+            // escaped descendant of the dead worker holds open.
+            link.death.heard_out = true;
+            self.conclude(worker);
         }
     }
 

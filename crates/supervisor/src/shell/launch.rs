@@ -126,12 +126,15 @@ struct Starting {
 
 impl Starting {
     fn await_hello(&self, meeting: Rendezvous, patience: Duration) -> Result<ToServer, Silence> {
-        let deadline = Instant::now() + patience;
+        let deadline = Instant::now().checked_add(patience);
         let name = meeting.name().to_owned();
         let broken = |error: io::Error| Silence::Disagree(HandshakeError::Channel(error));
         let (greeting, greeted) = accept_in_thread(meeting).map_err(broken)?;
         while greeting.is_empty() {
-            let left = deadline.saturating_duration_since(Instant::now());
+            // Without a deadline that can be told: as long as the system call can wait.
+            let left = deadline.map_or(Duration::from_secs(u64::from(u32::MAX)), |deadline| {
+                deadline.saturating_duration_since(Instant::now())
+            });
             let mut sources =
                 [PollFd::new(&self.pidfd, PollFlags::IN), PollFd::new(&greeted, PollFlags::IN)];
             let timeout = left.try_into().ok();

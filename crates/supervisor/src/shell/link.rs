@@ -16,6 +16,7 @@ use rustc_hash::FxHashMap;
 
 use super::Message;
 use crate::error::WorkerInfo;
+use crate::scheduler::Why;
 
 /// How many parts of large arguments may be under way unread.
 const MOST_PARTS: usize = 2;
@@ -28,10 +29,10 @@ pub(super) struct Link {
     pub(super) pid: Option<u32>,
     /// The read end of its output, until the watch thread has it.
     pub(super) output: Option<std::os::fd::OwnedFd>,
-    /// It is to be killed, as soon as its process is known.
-    pub(super) condemned: bool,
-    /// It was alive when it was killed.
-    pub(super) killed: bool,
+    /// Why it is to be killed, as soon as its process is known.
+    pub(super) condemned: Option<Why>,
+    /// Why it was killed, if it was alive then.
+    pub(super) killed: Option<Why>,
     pub(super) death: Death,
     jobs: IpcBytesSender,
     /// Until the end mark is sent.
@@ -91,8 +92,8 @@ impl Link {
             generation,
             pid: None,
             output: Some(output),
-            condemned: false,
-            killed: false,
+            condemned: None,
+            killed: None,
             death: Death::default(),
             jobs,
             end_mark: Some(end_mark),

@@ -38,9 +38,9 @@ impl Shell {
                     self.events.push(Event::Observed(worker, lanes));
                 }
             }
-            Action::Kill(worker) => {
+            Action::Kill(worker, why) => {
                 if let Some(link) = self.links.get_mut(&worker) {
-                    link.condemned = true;
+                    link.condemned = Some(why);
                     link.execute();
                 }
             }
@@ -121,7 +121,7 @@ impl Shell {
         let link = worker.and_then(|id| Some((id, self.links.get(&id)?)));
         let info = link.and_then(|(id, link)| link.info(id));
         let result = result.map_err(|failure| {
-            let task = self.hello.tasks.get(submission.task.0 as usize);
+            let task = self.inbox.hello.tasks.get(submission.task.0 as usize);
             let death = link.map(|(_, link)| &link.death).filter(|_| failure.is_a_death());
             JobError(Box::new(Certificate {
                 job,
@@ -131,7 +131,7 @@ impl Shell {
                 attempts,
                 allowed,
                 worker: info,
-                killed: link.is_some_and(|(_, link)| link.killed),
+                killed: link.and_then(|(_, link)| link.killed),
                 elapsed: ran.map(|(started, ended)| ended.saturating_sub(started)),
                 last_words: death.and_then(|death| death.last_words.clone()).unwrap_or_default(),
             }))
@@ -178,8 +178,8 @@ impl Shell {
 impl Link {
     /// Kills the worker if it is condemned and there is a process to kill.
     pub(super) fn execute(&mut self) {
-        if self.condemned && self.pid.is_some() && !self.is_dying() {
-            self.killed = true;
+        if self.condemned.is_some() && self.pid.is_some() && !self.is_dying() {
+            self.killed = self.condemned;
             self.signal(Signal::KILL);
         }
     }

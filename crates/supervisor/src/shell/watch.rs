@@ -6,6 +6,7 @@
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender};
@@ -49,7 +50,7 @@ impl Watch {
     pub(super) fn start(inbox: Sender<Message>, handler: OutputHandler) -> io::Result<Self> {
         let (commands, received) = crossbeam_channel::unbounded();
         let wake = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
-        let watcher = Watcher::new(inbox, handler, received, Arc::clone(&wake))?;
+        let watcher = Watcher::new(inbox, guarded(handler), received, Arc::clone(&wake))?;
         let thread =
             std::thread::Builder::new().name("brigade-watch".into()).spawn(|| watcher.run())?;
         Ok(Self { commands, wake, thread: Some(thread) })
@@ -75,6 +76,17 @@ impl Drop for Watch {
             let _ = thread.join();
         }
     }
+}
+
+/// A handler that panics is not called again: deaths must be told, come what may. The panic hook has
+/// said what happened.
+fn guarded(mut handler: OutputHandler) -> OutputHandler {
+    let mut panicked = false;
+    Box::new(move |line| {
+        if !panicked {
+            panicked = catch_unwind(AssertUnwindSafe(|| handler(line))).is_err();
+        }
+    })
 }
 
 /// The token of the wake-up; others are even for a pidfd and odd for its pipe.

@@ -43,6 +43,11 @@ impl Pool {
         self.scheduler.handle(self.now, events)
     }
 
+    /// The worker has started.
+    fn ready(&mut self, worker: WorkerId) -> Vec<Action> {
+        self.tell([Event::WorkerReady(worker), Event::Spawned(worker)])
+    }
+
     fn submit(&mut self, jobs: impl IntoIterator<Item = u64>, limits: Limits) -> Vec<Action> {
         let task = TaskId(0);
         let spec = |job| Event::Submitted(JobSpec { job: JobId(job), task, size: 8, limits });
@@ -147,7 +152,7 @@ fn only_the_running_job_is_charged_with_a_death() {
     // Job 1 was finished, but its reply never came; job 2 ran; job 3 was not started.
     let actions = pool.exit(W0, vec![lane(2, Time::ZERO, 1)]);
     assert_eq!(actions, [Action::Spawn(W1, SlotId(0))]);
-    let actions = pool.tell([Event::WorkerReady(W1)]);
+    let actions = pool.ready(W1);
     let again = |job| Ticket { job: JobId(job), attempt: 2 };
     let expected = [
         Action::Dispatch(W1, Seq(1), vec![again(1)]),
@@ -166,7 +171,7 @@ fn a_job_that_takes_down_three_workers_is_quarantined() {
         assert!(matches!(actions.last(), Some(Action::Dispatch(..))), "{actions:?}");
         actions = pool.exit(worker, vec![lane(1, Time::ZERO, 0)]);
         if worker.0 < 2 {
-            actions = pool.tell([Event::WorkerReady(WorkerId(worker.0 + 1))]);
+            actions = pool.ready(WorkerId(worker.0 + 1));
         }
     }
     let exits = vec![Exit::Signal(11); 3];
@@ -180,7 +185,7 @@ fn a_job_whose_reply_is_always_lost_is_charged_in_the_end() {
     for worker in (0..3).map(WorkerId) {
         assert!(matches!(actions.last(), Some(Action::Dispatch(..))), "{actions:?}");
         actions = pool.exit(worker, vec![lane(1, Time::ZERO, 1)]);
-        let _ = pool.tell([Event::WorkerReady(WorkerId(worker.0 + 1))]);
+        let _ = pool.ready(WorkerId(worker.0 + 1));
         if worker.0 < 2 {
             assert_eq!(settled(&actions), []);
             let attempt = u32::try_from(worker.0).expect("small") + 2;
@@ -217,7 +222,7 @@ fn a_time_out_counts_from_the_start_of_the_job() {
     assert_eq!((actions, pool.scheduler.next_deadline()), (vec![], Some(1500 * MS)));
     assert_eq!(pool.pass(), [Action::Inspect(W0)]);
     let actions = pool.tell([Event::Observed(W0, vec![lane(1, 500 * MS, 0)])]);
-    assert_eq!(actions, [Action::Kill(W0)]);
+    assert_eq!(actions, [Action::Kill(W0, Why::JobTimedOut(first(1)))]);
     let actions = pool.exit(W0, vec![lane(1, 500 * MS, 0)]);
     assert_eq!(settled(&actions), [(1, &Err(Failure::TimedOut(1000 * MS)), 1)]);
     assert_eq!(pool.scheduler.queued(), 1, "the other one was not touched");
@@ -243,7 +248,10 @@ fn a_stopped_worker_that_starts_nothing_times_out_all_the_same() {
         seen.extend(pool.tell([Event::Observed(W0, vec![])]));
     }
     assert_eq!(pool.now, 1100 * MS, "it counts as started after 100 ms");
-    assert_eq!(seen, [Action::Inspect(W0), Action::Inspect(W0), Action::Kill(W0)]);
+    assert_eq!(
+        seen,
+        [Action::Inspect(W0), Action::Inspect(W0), Action::Kill(W0, Why::JobTimedOut(first(1)))]
+    );
     let actions = pool.exit(W0, vec![]);
     assert_eq!(settled(&actions), [(1, &Err(Failure::TimedOut(1000 * MS)), 1)]);
 }
@@ -314,7 +322,7 @@ fn what_was_not_started_keeps_its_order() {
     }
     let actions = pool.exit(W0, vec![lane(2, Time::ZERO, 2)]);
     assert_eq!(actions, [Action::Spawn(W1, SlotId(0))]);
-    let actions = pool.tell([Event::WorkerReady(W1)]);
+    let actions = pool.ready(W1);
     assert_eq!(actions[0], dispatch(W1, 1, [3, 4]), "as they were submitted");
 }
 
@@ -328,7 +336,7 @@ fn a_reply_proves_that_workers_work_and_their_deaths_are_forgotten() {
         assert_eq!(settled(&pool.reply(worker, n, pool.now)).len(), 1);
         let spawn = [Action::Spawn(WorkerId(n + 1), SlotId(0))];
         assert_eq!(pool.exit(worker, vec![lane(1, Time::ZERO, 1)]), spawn, "it died idle");
-        let _ = pool.tell([Event::WorkerReady(WorkerId(n + 1))]);
+        let _ = pool.ready(WorkerId(n + 1));
     }
 }
 
@@ -342,7 +350,7 @@ fn stopping_gives_running_jobs_the_grace_and_a_second_stop_only_shortens_it() {
     let actions = pool.tell([Event::Returned(W0, vec![first(2)])]);
     assert_eq!(settled(&actions), [(2, &Err(Failure::Cancelled), 0)]);
     let _ = pool.tell([Event::EndRequested(Ending::Stop(9000 * MS))]);
-    assert_eq!(pool.pass(), [Action::Kill(W0)]);
+    assert_eq!(pool.pass(), [Action::Kill(W0, Why::Ended)]);
     assert_eq!(pool.now, 5000 * MS);
     let actions = pool.exit(W0, vec![lane(1, Time::ZERO, 0)]);
     assert_eq!(settled(&actions), [(1, &Err(Failure::Cancelled), 1)]);
@@ -360,7 +368,7 @@ fn the_death_of_the_fork_server_charges_nobody() {
     assert_eq!(pool.tell([death]), [Action::StartServer]);
     assert_eq!(pool.tell([Event::ServerStarted]), [Action::Spawn(W1, SlotId(0))]);
     let again = Ticket { job: JobId(1), attempt: 2 };
-    let actions = pool.tell([Event::WorkerReady(W1)]);
+    let actions = pool.ready(W1);
     assert_eq!(actions, [Action::Dispatch(W1, Seq(1), vec![again])]);
 }
 
@@ -368,7 +376,7 @@ fn the_death_of_the_fork_server_charges_nobody() {
 fn a_fork_server_that_makes_no_workers_is_killed() {
     let mut pool = Pool::new(1);
     assert_eq!(pool.exit(W0, vec![]), [Action::Spawn(W1, SlotId(0))]);
-    assert_eq!(pool.pass(), [Action::Kill(W1), Action::KillServer]);
+    assert_eq!(pool.pass(), [Action::Kill(W1, Why::StartTimedOut), Action::KillServer]);
     assert_eq!(pool.now, 4000 * MS);
 }
 
@@ -378,7 +386,7 @@ fn a_worker_that_lies_is_killed() {
     let _ = pool.submit([1], Limits::default());
     let ticket = Ticket { job: JobId(1), attempt: 2 };
     let reply = Reply { ticket, ran: (Time::ZERO, Time::ZERO), result: Ok(vec![]) };
-    assert_eq!(pool.tell([Event::Replied(W0, reply)]), [Action::Kill(W0)]);
+    assert_eq!(pool.tell([Event::Replied(W0, reply)]), [Action::Kill(W0, Why::Violated)]);
     let unasked = Event::Returned(W0, vec![first(1)]);
     assert_eq!(pool.tell([unasked]), [], "it is killed only once");
 }
@@ -388,7 +396,7 @@ fn a_worker_that_does_not_answer_a_recall_is_killed() {
     let mut pool = Pool::with(1, Prefetch::AtMost(1));
     let _ = pool.submit(1..=3, Limits::default());
     let _ = pool.tell([Event::CancelRequested(JobId(2))]);
-    assert_eq!(pool.pass(), [Action::Kill(W0)]);
+    assert_eq!(pool.pass(), [Action::Kill(W0, Why::Violated)]);
     assert_eq!(pool.now, 10_000 * MS);
 }
 

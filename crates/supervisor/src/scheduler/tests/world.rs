@@ -143,7 +143,7 @@ impl World {
                 assert!(!worker.told_to_stop && worker.queue.is_empty());
                 worker.told_to_stop = true;
             }
-            Action::Kill(id) => {
+            Action::Kill(id, _) => {
                 let worker = self.workers.get_mut(&id).expect("only the living are killed");
                 assert!(!worker.killed, "killed twice");
                 worker.killed = true;
@@ -225,9 +225,15 @@ impl World {
             }
             Fate::Ready(n) => {
                 let Some(id) = self.pick(n, |worker| !worker.ready) else { return };
-                self.tell(Event::Spawned(id));
+                // The fork server's word and the worker's go different ways.
+                let mut news = [Event::Spawned(id), Event::WorkerReady(id)];
+                if n % 2 == 0 {
+                    news.reverse();
+                }
                 self.process(id).ready = true;
-                self.tell(Event::WorkerReady(id));
+                for event in news {
+                    self.tell(event);
+                }
             }
             Fate::Start(n) => {
                 let now = self.now;
@@ -377,6 +383,7 @@ impl World {
                 self.die(id, false);
             } else if !worker.ready {
                 worker.ready = true;
+                self.tell(Event::Spawned(id));
                 self.tell(Event::WorkerReady(id));
             } else if worker.recalled {
                 let tickets = worker.give_back();

@@ -1,0 +1,91 @@
+//! The way into the loop, for clients. What arrives when the loop has ended is refused, and told why.
+
+use std::convert::Infallible;
+use std::sync::atomic::{AtomicBool, Ordering, fence};
+use std::sync::{Arc, OnceLock};
+
+use brigade_protocol::message::Hello;
+use crossbeam_channel::{Receiver, Sender};
+
+use super::{Message, Submission};
+use crate::scheduler::Failure;
+use crate::sink;
+
+/// See the [module documentation](self).
+pub(crate) struct Inbox {
+    sender: Sender<Message>,
+    receiver: Receiver<Message>,
+    over: AtomicBool,
+    gave_up: OnceLock<String>,
+    pub(crate) hello: Hello,
+}
+
+impl Inbox {
+    pub(super) fn new(sender: Sender<Message>, receiver: Receiver<Message>, hello: Hello) -> Self {
+        Self { sender, receiver, over: AtomicBool::new(false), gave_up: OnceLock::new(), hello }
+    }
+
+    /// Sends a message to the loop. Once that has ended, jobs are refused, and whoever waits for an
+    /// answer finds its channel closed.
+    pub(crate) fn send(&self, message: Message) {
+        let _ = self.sender.send(message);
+        // Either the loop sees the message after it set the flag, or we see the flag after we sent.
+        fence(Ordering::SeqCst);
+        if self.over.load(Ordering::SeqCst) {
+            self.refuse_all();
+        }
+    }
+
+    /// Why the pool gave up, if it did.
+    pub(crate) fn gave_up(&self) -> Option<&str> {
+        self.gave_up.get().map(String::as_str)
+    }
+
+    pub(super) fn set_gave_up(&self, reason: &str) {
+        self.gave_up.get_or_init(|| reason.to_owned());
+    }
+
+    pub(super) fn receiver(&self) -> &Receiver<Message> {
+        &self.receiver
+    }
+
+    fn close(&self) {
+        self.over.store(true, Ordering::SeqCst);
+        fence(Ordering::SeqCst);
+        self.refuse_all();
+    }
+
+    fn refuse_all(&self) {
+        for message in self.receiver.try_iter() {
+            if let Message::Submit(submissions) = message {
+                for submission in submissions {
+                    self.refuse(submission);
+                }
+            }
+        }
+    }
+
+    fn refuse(&self, submission: Submission) {
+        let failure = match self.gave_up() {
+            Some(reason) => Failure::PoolGaveUp(reason.to_owned()),
+            None => Failure::Refused("the pool has been shut down".to_owned()),
+        };
+        let task = self.hello.tasks.get(submission.task.0 as usize);
+        let task = task.map(|task| task.name.clone()).unwrap_or_default();
+        let settlement = sink::refused(submission.sink.job, task, submission.label, failure);
+        submission.sink.settle(settlement);
+    }
+}
+
+/// Closes the inbox when the loop ends, by a panic too.
+pub(super) struct Closing {
+    pub(super) inbox: Arc<Inbox>,
+    /// Never sent on: dropped, it tells streams that the pool is over.
+    pub(super) _over: Sender<Infallible>,
+}
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        self.inbox.close();
+    }
+}

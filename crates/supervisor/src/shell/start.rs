@@ -1,0 +1,123 @@
+//! Starting a pool: everything that can fail before there is one.
+
+use std::convert::Infallible;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::thread::JoinHandle;
+
+use brigade_protocol::handshake;
+use brigade_protocol::message::BuildId;
+use crossbeam_channel::Receiver;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use rustc_hash::FxHashMap;
+
+use super::board::Board;
+use super::burial::ServerDeath;
+use super::clock::Clock;
+use super::inbox::{Closing, Inbox};
+use super::launch::{Program, system};
+use super::server::Server;
+use super::watch::Watch;
+use super::{Shell, output};
+use crate::error::StartError;
+use crate::pool::Builder;
+use crate::scheduler::{Config, Scheduler};
+
+/// A pool that runs.
+pub(crate) struct Started {
+    pub(crate) inbox: Arc<Inbox>,
+    pub(crate) appetite: Arc<AtomicUsize>,
+    pub(crate) own_build: BuildId,
+    pub(crate) thread: JoinHandle<()>,
+    pub(crate) over: Receiver<Infallible>,
+}
+
+/// Starts the worker program, the threads of the pool, and its workers.
+pub(crate) fn start(builder: Builder) -> Result<Started, StartError> {
+    if std::env::var_os(brigade_protocol::VARIABLE).is_some() {
+        return Err(StartError::IsWorker);
+    }
+    if builder.adopt_orphans {
+        nix::sys::prctl::set_child_subreaper(true)
+            .map_err(|error| system("become a child subreaper", error))?;
+    }
+    let program = Program {
+        path: builder.program,
+        patience: builder.start_timeout,
+        adopts_orphans: builder.adopt_orphans,
+        descriptors: raise_descriptor_limit(builder.workers)?,
+    };
+    let board = Board::new(builder.workers, builder.threads)
+        .map_err(|error| system("make the scoreboard", error))?;
+    let board_copy = board
+        .as_fd()
+        .try_clone_to_owned()
+        .map_err(|error| system("copy the scoreboard's descriptor", error))?;
+    let (sender, receiver) = crossbeam_channel::unbounded();
+    let handler = builder.output.unwrap_or_else(output::to_standard_error);
+    let watch = Watch::start(sender.clone(), handler)
+        .map_err(|error| system("start the watch thread", error))?;
+    let (server, server_thread, ready) = Server::start(program, board_copy, sender.clone())?;
+    watch.add(ready.watched);
+    let config = Config {
+        slots: u32::try_from(builder.workers).expect("the builder bounds the number of workers"),
+        threads: builder.threads,
+        prefetch: builder.prefetch,
+        start_timeout: builder.start_timeout,
+        restarts: builder.restarts,
+    };
+    let scheduler = Scheduler::new(config);
+    let appetite = Arc::new(AtomicUsize::new(scheduler.appetite()));
+    let (over_sender, over) = crossbeam_channel::bounded(0);
+    let inbox = Arc::new(Inbox::new(sender.clone(), receiver, ready.hello));
+    let shell = Shell {
+        scheduler,
+        clock: Clock::new(),
+        board,
+        threads: builder.threads,
+        max_output: builder.max_output,
+        inbox: Arc::clone(&inbox),
+        own_inbox: sender,
+        appetite: Arc::clone(&appetite),
+        watch,
+        server,
+        server_thread,
+        generation: 0,
+        server_death: ServerDeath::default(),
+        links: FxHashMap::default(),
+        jobs: FxHashMap::default(),
+        cancels: FxHashMap::default(),
+        events: Vec::new(),
+        mourning: Vec::new(),
+        buried: Vec::new(),
+    };
+    let closing = Closing { inbox: Arc::clone(&inbox), _over: over_sender };
+    let thread = std::thread::Builder::new()
+        .name("brigade-loop".into())
+        .spawn(move || {
+            let _closing = closing;
+            shell.run();
+        })
+        .map_err(|error| system("start a thread", error))?;
+    let own_build = handshake::own_build().map_err(|error| system("look at itself", error))?;
+    Ok(Started { inbox, appetite, own_build, thread, over })
+}
+
+/// Raises the soft limit of open descriptors to the hard one, if that is enough for so many workers.
+/// Returns the soft limit as it was.
+fn raise_descriptor_limit(workers: usize) -> Result<u64, StartError> {
+    /// Two channels, the end mark's sender, a pidfd, a pipe; one more while it is being made.
+    const EACH: u64 = 6;
+    const ALL: u64 = 64;
+    let refused = |error| system("raise the limit of open descriptors", error);
+    let (soft, limit) = getrlimit(Resource::RLIMIT_NOFILE).map_err(refused)?;
+    let needed = workers as u64 * EACH + ALL;
+    if limit < needed {
+        return Err(StartError::TooFewDescriptors { workers, needed, limit });
+    }
+    if soft < limit {
+        setrlimit(Resource::RLIMIT_NOFILE, limit, limit).map_err(refused)?;
+    }
+    Ok(soft)
+}
