@@ -176,8 +176,9 @@ impl JobError {
                 format!("was killed because job {}, which it ran too, timed out", ticket.job)
             }
             (Some(Why::Violated), _) => {
-                "broke the protocol or did not answer, so the supervisor killed it".to_owned()
+                "broke the protocol, so the supervisor killed it".to_owned()
             }
+            (Some(Why::Silent), _) => "did not answer, so the supervisor killed it".to_owned(),
             (Some(_), _) => "was killed by the supervisor".to_owned(),
             // SIGKILL that the supervisor did not send has one usual sender.
             (None, Some("SIGKILL")) => {

@@ -60,7 +60,7 @@ impl Scheduler {
                     actions.push(Action::Inspect(worker.id));
                     continue;
                 }
-                State::Serving => Why::Violated,
+                State::Serving => Why::Silent,
             };
             worker.state = State::Leaving { why, deadline: None };
             actions.push(Action::Kill(worker.id, why));
@@ -99,7 +99,7 @@ impl Scheduler {
                 Progress::Finished => {
                     let seen = *held.unreported.get_or_insert(now);
                     if seen.saturating_add(PATIENCE) <= now {
-                        kill = kill.or(Some(Why::Violated));
+                        kill = kill.or(Some(Why::Silent));
                     }
                     seen.saturating_add(PATIENCE)
                 }

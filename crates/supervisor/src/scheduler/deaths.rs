@@ -43,7 +43,7 @@ impl Scheduler {
         }
         let expected = match worker.state {
             State::Leaving { why: Why::Retired | Why::Ended | Why::JobTimedOut(_), .. } => true,
-            State::Leaving { why: Why::StartTimedOut | Why::Violated, .. }
+            State::Leaving { why: Why::StartTimedOut | Why::Violated | Why::Silent, .. }
             | State::Starting { .. }
             | State::Serving => false,
         };

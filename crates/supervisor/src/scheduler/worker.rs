@@ -51,8 +51,10 @@ pub enum Why {
     StartTimedOut,
     /// This attempt overran its time-out.
     JobTimedOut(Ticket),
-    /// Broke the protocol, or did not answer.
+    /// Broke the protocol, or can no longer be reached.
     Violated,
+    /// Did not answer a recall, or did not report what it finished.
+    Silent,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

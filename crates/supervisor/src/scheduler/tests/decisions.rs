@@ -396,7 +396,7 @@ fn a_worker_that_does_not_answer_a_recall_is_killed() {
     let mut pool = Pool::with(1, Prefetch::AtMost(1));
     let _ = pool.submit(1..=3, Limits::default());
     let _ = pool.tell([Event::CancelRequested(JobId(2))]);
-    assert_eq!(pool.pass(), [Action::Kill(W0, Why::Violated)]);
+    assert_eq!(pool.pass(), [Action::Kill(W0, Why::Silent)]);
     assert_eq!(pool.now, 10_000 * MS);
 }
 
