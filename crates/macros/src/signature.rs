@@ -5,7 +5,8 @@ use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{
-    Error, FnArg, GenericArgument, Pat, PatType, PathArguments, Result, ReturnType, Signature, Type,
+    Error, FnArg, GenericArgument, Pat, PatType, PathArguments, Result, ReturnType, Safety,
+    Signature, Type,
 };
 
 use crate::text;
@@ -54,7 +55,7 @@ fn refuse_qualifiers(signature: &Signature) -> Result<()> {
     if let Some(keyword) = &signature.asyncness {
         return refuse(keyword, "a task cannot be async: it has a thread for itself and may block");
     }
-    if let Some(keyword) = &signature.unsafety {
+    if let Safety::Unsafe(keyword) = &signature.safety {
         return refuse(keyword, "a task cannot be unsafe: anybody may send it any arguments");
     }
     if let Some(abi) = &signature.abi {
