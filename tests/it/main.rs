@@ -1,0 +1,34 @@
+//! The end-to-end tests: each promise of the design as something that can be seen from outside.
+//!
+//! * the library, with the tasks that misbehave in its workers: [`table`], [`crash`], [`cancel`],
+//!   [`recall`], [`drain`], [`payload`], [`typed`], [`chaos`];
+//! * the program: [`program`], [`records`], [`signals`], [`start`], [`orphans`], [`stream`], [`soak`],
+//!   [`surroundings`];
+//! * the house: [`tidy`].
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "in a test, an unwrap that fails says that the test failed"
+)]
+
+mod cancel;
+mod chaos;
+mod crash;
+mod drain;
+mod orphans;
+mod payload;
+mod pools;
+mod program;
+mod recall;
+mod records;
+mod signals;
+mod soak;
+mod start;
+mod stream;
+mod surroundings;
+mod table;
+mod tidy;
+mod typed;
+
+/// The program under test, with the tasks that misbehave.
+const FAULTY: &str = env!("CARGO_BIN_EXE_faulty");

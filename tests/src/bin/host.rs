@@ -1,0 +1,85 @@
+//! A program that has a pool of its own, of itself as the worker program, with typed jobs. It says
+//! what it finds, one line each.
+
+use std::process::ExitCode;
+
+use brigade_supervisor::{Future, Job, JobError, ProcessPool};
+use brigade_tests::faults::plain::Told;
+use brigade_tests::{DEADLINE, faults, process};
+
+fn main() -> ExitCode {
+    brigade_worker::init(&faults::registry());
+    let findings = match std::env::args().nth(1).as_deref() {
+        Some("typed") => typed(),
+        Some("before-and-after") => before_and_after(),
+        _ => return ExitCode::from(2),
+    };
+    for finding in findings {
+        say(&finding);
+    }
+    ExitCode::SUCCESS
+}
+
+#[expect(clippy::print_stdout, reason = "it is what this program is for")]
+fn say(finding: &str) {
+    println!("{finding}");
+}
+
+fn pool() -> ProcessPool {
+    ProcessPool::builder().workers(2).build().expect("the pool starts")
+}
+
+/// What typed jobs come to.
+fn typed() -> Vec<String> {
+    let pool = pool();
+    let primes: Future<u64> = pool.submit(Job::call("prime-count", (0_u64, 1000_u64)));
+    let told: Future<Told> = pool.submit(Job::call("tell", ("typed",)));
+    let wrong_arguments: Future<u64> = pool.submit(Job::call("prime-count", (0_u64,)));
+    let wrong_result: Future<u8> = pool.submit(Job::call("prime-count", (0_u64, 100_000_u64)));
+    let large: Future<(usize, u64)> = pool.submit(Job::call("measure", ("z".repeat(5_000_000),)));
+    vec![
+        show(primes),
+        show(told).replace(char::is_numeric, "N"),
+        show(wrong_arguments),
+        show(wrong_result),
+        show(large),
+    ]
+}
+
+fn show<T: std::fmt::Debug>(future: Future<T>) -> String {
+    match future.result() {
+        Ok(value) => format!("ok {value:?}"),
+        Err(error) => format!("{}: {error}", JobError::failure(&error).name()),
+    }
+}
+
+/// Descriptors and children before a few pools were used and dropped, and after.
+fn before_and_after() -> Vec<String> {
+    // The first use of a channel, a thread or a lock may cost something that is kept for good.
+    use_a_pool();
+    let before = belongings();
+    for _ in 0..5 {
+        use_a_pool();
+    }
+    vec![before, belongings()]
+}
+
+fn use_a_pool() {
+    let pool = pool();
+    let jobs: Vec<Future<String>> =
+        (0..10).map(|_| pool.submit(Job::json("tell", "[\"x\"]"))).collect();
+    let crash = pool.submit(Job::json("exit", "[1]"));
+    drop(pool);
+    assert!(jobs.into_iter().all(|job| job.result().is_ok()), "a dropped pool is drained");
+    assert!(crash.result().is_err_and(|error| error.is_quarantined()), "this one crashes");
+}
+
+/// What this process has once the last threads of its pools, which have done their work and may be
+/// about to end, have ended.
+fn belongings() -> String {
+    let threads = || std::fs::read_dir("/proc/self/task").expect("this process exists").count();
+    process::until("a single thread", DEADLINE, || (threads() == 1).then_some(()));
+    let pid = std::process::id();
+    let descriptors = process::descriptors(pid).expect("this process exists");
+    format!("{descriptors} descriptors, {} children", process::children(pid).len())
+}
