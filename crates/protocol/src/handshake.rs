@@ -270,7 +270,7 @@ fn into_io(error: IpcError) -> io::Error {
     }
 }
 
-/// ipc-channel panics if the directory is missing or not UTF-8, and cuts a long path short.
+/// ipc-channel panics if the directory cannot be written to or is not UTF-8, and cuts a long path short.
 fn check(directory: &Path) -> Result<(), String> {
     if directory.as_os_str().len() > LONGEST_DIRECTORY {
         return Err(format!("its path is longer than {LONGEST_DIRECTORY} bytes"));
@@ -278,9 +278,15 @@ fn check(directory: &Path) -> Result<(), String> {
     if directory.to_str().is_none() {
         return Err("its path is not UTF-8".to_owned());
     }
-    match std::fs::metadata(directory) {
-        Ok(metadata) if metadata.is_dir() => Ok(()),
-        Ok(_) => Err("it is not a directory".to_owned()),
+    // Tried out: whether one may write there depends on more than its mode.
+    let probe = directory.join(format!(".brigade-{}", std::process::id()));
+    match std::fs::create_dir(&probe) {
+        Ok(()) => {
+            let _ = std::fs::remove_dir(&probe);
+            Ok(())
+        }
+        // By another thread of this process.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         Err(error) => Err(error.to_string()),
     }
 }

@@ -273,7 +273,7 @@ pub struct Builder {
     pub(crate) limits: Limits,
     pub(crate) prefetch: Prefetch,
     pub(crate) start_timeout: Duration,
-    pub(crate) restarts: RestartIntensity,
+    pub(crate) restarts: Option<RestartIntensity>,
     pub(crate) max_output: u64,
     pub(crate) adopt_orphans: bool,
     pub(crate) output: Option<OutputHandler>,
@@ -288,7 +288,7 @@ impl Default for Builder {
             limits: Limits::default(),
             prefetch: Prefetch::Auto,
             start_timeout: Duration::from_secs(4),
-            restarts: RestartIntensity::default(),
+            restarts: None,
             max_output: 64 * 1024 * 1024,
             adopt_orphans: false,
             output: None,
@@ -350,9 +350,10 @@ impl Builder {
         self
     }
 
-    /// How many workers may die for no job's fault before the pool gives up. Default: 10 within 10 s.
+    /// How many workers may die for no job's fault before the pool gives up. Default: three for each
+    /// worker, but at least ten, within 10 s.
     pub fn restart_intensity(mut self, restarts: RestartIntensity) -> Self {
-        self.restarts = restarts;
+        self.restarts = Some(restarts);
         self
     }
 
@@ -363,8 +364,8 @@ impl Builder {
     }
 
     /// Makes this process a child subreaper (`PR_SET_CHILD_SUBREAPER`), so that what a killed fork
-    /// server leaves behind can be found and killed. For programs that have no other children: those
-    /// would be killed too. Default: off.
+    /// server leaves behind can be found and killed. For programs that start no other children while
+    /// the pool lives: those would be killed too. Default: off.
     pub fn adopt_orphans(mut self, adopt: bool) -> Self {
         self.adopt_orphans = adopt;
         self

@@ -203,7 +203,7 @@ fn a_directory_that_cannot_hold_a_socket_is_named() {
     std::fs::write(&file, "").unwrap();
     for (directory, reason) in [
         (&scratch.join("missing"), "No such file or directory"),
-        (&file, "not a directory"),
+        (&file, "Not a directory"),
         (&long, "longer than 80 bytes"),
     ] {
         let name = "handshake::a_directory_that_cannot_hold_a_socket_is_named";

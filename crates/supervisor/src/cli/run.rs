@@ -63,13 +63,18 @@ pub(super) enum End {
 /// Runs what the command line asks for.
 pub(super) fn run(args: &Args) -> Result<End, NoRun> {
     // From here on signals are kept: none may come between the start of the pool and its watch.
-    let signals =
+    let mut signals =
         Signals::catch().map_err(|source| NoRun::System { what: "catch signals", source })?;
     let input = args.file.as_deref().map(LineReader::open).transpose()?;
     let screen = Arc::new(Screen::new(args.quiet));
     let (lines, captured) = captured::queue();
     let began = Instant::now();
-    let pool = start_pool(args, lines.clone())?;
+    let pool = match (start_pool(args, lines.clone()), signals.come()) {
+        (Ok(pool), None) => pool,
+        // It went to the whole group, and the fork server was not yet in its own.
+        (_, Some(signal)) => return Ok(End::Signal(signal)),
+        (Err(error), None) => return Err(error.into()),
+    };
     if args.list_tasks {
         let list = tasks::list(pool.tasks());
         screen.write_results(list.as_bytes()).map_err(NoRun::Output)?;

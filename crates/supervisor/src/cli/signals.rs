@@ -70,6 +70,11 @@ impl Signals {
         Ok(Self { pending: Pending::new(caught)? })
     }
 
+    /// The first signal that has come by now and asks us to end.
+    pub(super) fn come(&mut self) -> Option<i32> {
+        self.pending.pending().find(|signal| *signal != SIGTSTP)
+    }
+
     /// Starts the thread that acts on them.
     pub(super) fn watch(self, reins: Reins) -> io::Result<Watch> {
         let first = Arc::new(AtomicI32::new(0));

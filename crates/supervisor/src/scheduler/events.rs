@@ -54,6 +54,7 @@ impl Scheduler {
             return self.kill(id, Why::Violated, actions);
         };
         self.deaths.forget();
+        self.server_deaths.forget();
         let Reply { ticket, ran, result } = reply;
         let task = self.jobs.task(ticket.job);
         self.batches.learn(task, ran.1.saturating_sub(ran.0), full_frame);

@@ -236,6 +236,7 @@ pub struct Scheduler {
     /// Streams that may still bring jobs.
     inputs: usize,
     deaths: Deaths,
+    server_deaths: Deaths,
     next_worker: u64,
 }
 
@@ -252,6 +253,7 @@ impl Scheduler {
             batches: Batches::default(),
             inputs: 0,
             deaths: Deaths::default(),
+            server_deaths: Deaths::default(),
             next_worker: 0,
             config,
         }

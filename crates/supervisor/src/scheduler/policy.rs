@@ -44,10 +44,11 @@ pub struct RestartIntensity {
     pub within: Duration,
 }
 
-impl Default for RestartIntensity {
-    /// Ten within ten seconds.
-    fn default() -> Self {
-        Self { max: 10, within: Duration::from_secs(10) }
+impl RestartIntensity {
+    /// For a pool of so many workers: three deaths for each within ten seconds, for all may be killed
+    /// at once and again; but at least ten.
+    pub fn of(workers: usize) -> Self {
+        Self { max: workers.saturating_mul(3).max(10), within: Duration::from_secs(10) }
     }
 }
 

@@ -16,7 +16,7 @@ use crate::scheduler::Event;
 
 /// How long the witnesses of a death may take: the listener to come to the end mark, the fork server
 /// to wait for the dead.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What is known of the end of the present fork server; with all three it is buried.
 #[derive(Default)]
@@ -87,6 +87,9 @@ impl Shell {
 
     /// When to stop waiting for a witness, if one is waited for.
     pub(super) fn patience_ends(&mut self) -> Option<Instant> {
+        if self.clock.is_paused() {
+            return None;
+        }
         let links = &self.links;
         self.mourning.retain(|(_, worker)| links.contains_key(worker));
         self.mourning.iter().map(|(until, _)| *until).min()
@@ -94,6 +97,9 @@ impl Shell {
 
     /// Goes on without the witnesses that have had their time.
     pub(super) fn lose_patience(&mut self) {
+        if self.clock.is_paused() {
+            return;
+        }
         let now = Instant::now();
         let late: Vec<WorkerId> =
             self.mourning.extract_if(.., |(until, _)| *until <= now).map(|(_, id)| id).collect();

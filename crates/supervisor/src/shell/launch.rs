@@ -30,8 +30,8 @@ const SELF: &str = "/proc/self/exe";
 pub(super) struct Program {
     pub(super) path: Option<PathBuf>,
     pub(super) patience: Duration,
-    /// This process is a child subreaper, and has no other children.
-    pub(super) adopts_orphans: bool,
+    /// If this process is a child subreaper: the children that it had before, which are not ours.
+    pub(super) spared: Option<Vec<Pid>>,
     /// The soft limit of descriptors before this process raised its own, for the workers.
     pub(super) descriptors: u64,
 }

@@ -8,13 +8,14 @@ use rustix::process::{Pid, Signal, kill_process};
 /// How long the sweep may take.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// Kills and reaps every child of this process, until none is left.
+/// Kills and reaps every child of this process but those to be spared, until none is left.
 ///
 /// The children of the killed appear here in turn, one generation after the other.
-pub(super) fn sweep() {
+pub(super) fn sweep(spared: &[Pid]) {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        let children = children();
+        let mut children = children();
+        children.retain(|pid| !spared.contains(pid));
         if children.is_empty() || Instant::now() > deadline {
             return;
         }
@@ -36,7 +37,7 @@ pub(super) fn sweep() {
 }
 
 /// The children of all threads of this process.
-fn children() -> Vec<Pid> {
+pub(super) fn children() -> Vec<Pid> {
     let Ok(threads) = std::fs::read_dir("/proc/self/task") else { return Vec::new() };
     let lists = threads
         .flatten()

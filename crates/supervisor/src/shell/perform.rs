@@ -1,6 +1,7 @@
 //! Doing what the scheduler decided.
 
 use std::os::fd::OwnedFd;
+use std::time::Instant;
 
 use brigade_protocol::codec::{self, EncodeError, MESSAGE_BUDGET, OVERHEAD};
 use brigade_protocol::handshake;
@@ -9,6 +10,7 @@ use brigade_protocol::message::{Call, Frame, Spawn, ToWorker, Value};
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
+use super::burial::PATIENCE;
 use super::link::Link;
 use super::server::Command;
 use super::{Entry, Shell};
@@ -152,6 +154,9 @@ impl Shell {
             link.signal(Signal::CONT);
         }
         self.clock.resume();
+        for (until, _) in &mut self.mourning {
+            *until = Instant::now() + PATIENCE;
+        }
     }
 
     pub(super) fn snapshot(&self) -> Snapshot {

@@ -17,7 +17,7 @@ use crossbeam_channel::{Receiver, Sender};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
-use super::launch::{Launched, Program, exit_of, send_descriptor};
+use super::launch::{Launched, Program, exit_of, send_descriptor, system};
 use super::watch::{Watched, Who};
 use super::{Message, orphans};
 use crate::error::StartError;
@@ -81,8 +81,9 @@ impl Server {
                     server.run(&received);
                 }
             })
-            .map_err(|source| StartError::System { what: "start a thread", source })?;
-        let ready = started.recv().expect("the server thread answers before it ends")?;
+            .map_err(|source| system("start a thread", source))?;
+        let gone = || system("start a fork server", io::Error::other("its thread panicked"));
+        let ready = started.recv().map_err(|_| gone())??;
         Ok((commands, thread, ready))
     }
 
@@ -111,8 +112,8 @@ impl Server {
                 Command::Bury(generation) => {
                     let exit = self.live.take().map(|mut live| exit_of(&live.child.wait()));
                     let exit = exit.unwrap_or(Exit::Unknown);
-                    if self.program.adopts_orphans {
-                        orphans::sweep();
+                    if let Some(spared) = &self.program.spared {
+                        orphans::sweep(spared);
                     }
                     let _ = self.inbox.send(Message::ServerBuried { generation, exit });
                 }

@@ -19,10 +19,10 @@ use super::inbox::{Closing, Inbox};
 use super::launch::{Program, system};
 use super::server::Server;
 use super::watch::Watch;
-use super::{Shell, output};
+use super::{Shell, orphans, output};
 use crate::error::StartError;
 use crate::pool::Builder;
-use crate::scheduler::{Config, Scheduler};
+use crate::scheduler::{Config, RestartIntensity, Scheduler};
 
 /// A pool that runs.
 pub(crate) struct Started {
@@ -45,7 +45,7 @@ pub(crate) fn start(builder: Builder) -> Result<Started, StartError> {
     let program = Program {
         path: builder.program,
         patience: builder.start_timeout,
-        adopts_orphans: builder.adopt_orphans,
+        spared: builder.adopt_orphans.then(orphans::children),
         descriptors: raise_descriptor_limit(builder.workers)?,
     };
     let board = Board::new(builder.workers, builder.threads)
@@ -65,7 +65,7 @@ pub(crate) fn start(builder: Builder) -> Result<Started, StartError> {
         threads: builder.threads,
         prefetch: builder.prefetch,
         start_timeout: builder.start_timeout,
-        restarts: builder.restarts,
+        restarts: builder.restarts.unwrap_or_else(|| RestartIntensity::of(builder.workers)),
     };
     let scheduler = Scheduler::new(config);
     let appetite = Arc::new(AtomicUsize::new(scheduler.appetite()));

@@ -29,7 +29,7 @@ use brigade_protocol::message::{Hello, Report, Request, Spawn};
 use brigade_protocol::{DESCRIPTORS_VARIABLE, VARIABLE, board};
 use nix::sys::prctl;
 use nix::sys::signal::{SigSet, Signal};
-use nix::unistd::{ForkResult, Pid};
+use nix::unistd::{self, ForkResult, Pid};
 
 use self::descriptors::{DescriptorError, Descriptors};
 use self::family::Family;
@@ -38,8 +38,8 @@ use crate::os::{self, SingleThreaded};
 use crate::registry::Registry;
 use crate::worker::{self, Birth};
 
-/// How long it waits for a request before it tidies up.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long it waits for a request before it tidies up, and looks whether the supervisor lives.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Serves until the supervisor is gone. Returns the exit code.
 pub(crate) fn run(registry: &Registry) -> i32 {
@@ -71,6 +71,8 @@ struct Server<'a> {
     scoreboard: Option<OwnedFd>,
     family: Family,
     pid: Pid,
+    /// The supervisor, as long as it lives.
+    parent: Pid,
     descriptor_limit: Option<u64>,
 }
 
@@ -91,6 +93,8 @@ impl Server<'_> {
                     return End::SupervisorGone;
                 }
                 Err(error) => return End::Broken(Failure::Nonsense(error.to_string())),
+                // Its channel may be held open by a forked copy of it.
+                Ok(None) if unistd::getppid() != self.parent => return End::SupervisorGone,
                 Ok(None) => {
                     self.family.tidy();
                     continue;
@@ -169,6 +173,9 @@ fn set_up(registry: &Registry) -> Result<Server<'_>, Failure> {
     // Before anything is opened here: an ipc-channel whose end is closed behind it panics.
     os::close_strays().map_err(Failure::Proc)?;
     prctl::set_child_subreaper(true)?;
+    // If it is stopped when the supervisor dies, it is to go on, and so to end.
+    prctl::set_pdeathsig(Signal::SIGCONT)?;
+    let parent = unistd::getppid();
 
     let descriptors = Descriptors::open()?;
     let hello =
@@ -183,6 +190,7 @@ fn set_up(registry: &Registry) -> Result<Server<'_>, Failure> {
         scoreboard: Some(scoreboard),
         family: Family::new(),
         pid: Pid::this(),
+        parent,
         descriptor_limit,
     })
 }

@@ -241,11 +241,11 @@ impl Desk {
                 return Errand::Send;
             }
             if watch.misses_a_receiver(&state) {
-                state.stand_in_wanted = true;
-                self.stand_in.notify_one();
-                if !std::mem::replace(&mut watch.has_stand_in, true) {
+                if !watch.has_stand_in {
                     return Errand::HireStandIn;
                 }
+                state.stand_in_wanted = true;
+                self.stand_in.notify_one();
             }
             if due.is_none() && watch.may_sleep(&state) {
                 state.timekeeper = Timekeeper::Asleep;
@@ -312,6 +312,11 @@ pub(super) struct Watch {
 }
 
 impl Watch {
+    /// Notes that there is a stand-in now.
+    pub(super) fn hired(&mut self) {
+        self.has_stand_in = true;
+    }
+
     /// Whether all run threads have been busy since the last look, with nobody receiving.
     fn misses_a_receiver(&mut self, state: &State) -> bool {
         let news = std::mem::replace(&mut self.received, state.received) != state.received;

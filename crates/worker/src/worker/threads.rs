@@ -11,6 +11,7 @@ use std::convert::Infallible;
 use std::io::{self, Write};
 use std::panic::{self, AssertUnwindSafe};
 use std::thread::{self, Scope};
+use std::time::Duration;
 
 use brigade_protocol::ipc_channel::IpcError;
 use brigade_protocol::ipc_channel::ipc::IpcBytesReceiver;
@@ -40,9 +41,14 @@ pub(super) fn main(crew: &Crew<'_>) -> ! {
 }
 
 fn start_others<'scope>(crew: &'scope Crew<'_>, scope: &'scope Scope<'scope, '_>) {
-    start(scope, "timekeeper", move || keep_time(crew, scope));
+    let required = |name: &str, started: io::Result<()>| {
+        if let Err(error) = started {
+            broken(format_args!("cannot start its {name} thread: {error}"));
+        }
+    };
+    required("timekeeper", start(scope, "timekeeper", move || keep_time(crew, scope)));
     for lane in 1..usize::from(crew.spawn.threads) {
-        start(scope, "run", move || run_jobs(crew, lane, || ()));
+        required("run", start(scope, "run", move || run_jobs(crew, lane, || ())));
     }
 }
 
@@ -91,7 +97,11 @@ fn keep_time<'scope>(crew: &'scope Crew<'_>, scope: &'scope Scope<'scope, '_>) -
     loop {
         match crew.desk.next_errand(&mut watch) {
             Errand::Send => crew.desk.send(),
-            Errand::HireStandIn => start(scope, "stand-in", || stand_in(&crew.desk)),
+            Errand::HireStandIn => match start(scope, "stand-in", || stand_in(&crew.desk)) {
+                Ok(()) => watch.hired(),
+                // Until there is one, recalls wait for the end of a job. It is tried again in a tick.
+                Err(_) => thread::sleep(Duration::from_millis(1)),
+            },
         }
     }
 }
@@ -124,13 +134,11 @@ fn start<'scope>(
     scope: &'scope Scope<'scope, '_>,
     name: &str,
     body: impl FnOnce() -> Infallible + Send + 'scope,
-) {
-    let started = thread::Builder::new()
+) -> io::Result<()> {
+    thread::Builder::new()
         .name(name.to_owned())
-        .spawn_scoped(scope, || -> () { guarded(body) });
-    if let Err(error) = started {
-        broken(format_args!("cannot start its {name} thread: {error}"));
-    }
+        .spawn_scoped(scope, || -> () { guarded(body) })
+        .map(drop)
 }
 
 /// A panic of ours, not of a job, ends the worker: half a worker is worse than none.

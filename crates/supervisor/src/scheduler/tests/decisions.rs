@@ -29,7 +29,7 @@ impl Pool {
             threads: 1,
             prefetch,
             start_timeout: 4000 * MS,
-            restarts: RestartIntensity::default(),
+            restarts: RestartIntensity::of(slots as usize),
         });
         let mut pool = Self { scheduler, now: Time::ZERO };
         assert_eq!(pool.tell([]).len(), slots as usize);
