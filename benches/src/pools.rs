@@ -41,7 +41,7 @@ pub fn let_each_answer(pool: &ProcessPool, workers: usize, nap: Duration) -> Has
         feed.push(tag, Job::<()>::call(tasks::nap::TASK.name, (micros,)));
     }
     drop(feed);
-    let answered: HashSet<u32> = settlements
+    let answered: HashSet<u32> = std::iter::from_fn(|| settlements.wait_next())
         .map(|settlement| {
             settlement.result.expect("a nap succeeds");
             settlement.worker.expect("it was in a worker").pid

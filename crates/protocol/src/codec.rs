@@ -24,6 +24,11 @@ pub const MESSAGE_BUDGET: usize = 56 * 1024;
 /// The most that one call or reply adds to the bytes that it carries.
 pub const OVERHEAD: usize = 40;
 
+/// Whether a value of so many bytes goes into a message; otherwise it travels in parts.
+pub fn fits_inline(length: usize) -> bool {
+    length + OVERHEAD <= MESSAGE_BUDGET
+}
+
 /// How many bytes of a large value one part carries.
 pub const PART: usize = 48 * 1024;
 

@@ -21,10 +21,11 @@
 //!
 //! * Every message is bincode (standard configuration) in one packet of at most
 //!   [`MAX_MESSAGE`](codec::MAX_MESSAGE) bytes; what is larger travels in
-//!   [parts](message::ToWorker::Part). Decoding never allocates beyond the packet, and bytes that
-//!   trail a message are an error.
-//! * The supervisor has at most two frames of calls, two parts and one control message under way to
-//!   a worker, so that sending never blocks: an ipc-channel holds four messages of 64 KiB.
+//!   [parts](message::ToWorker::Part). A length that lies costs a bounded allocation at most (see
+//!   [`codec`]), and bytes that trail a message are an error.
+//! * What the supervisor has under way to a worker fits the channel's buffer, so that sending never
+//!   blocks: unanswered frames of 118,784 bytes in all, counted with 2,048 for each; or half of that
+//!   beside two unread parts.
 //! * A worker may only answer a [`Ticket`](id::Ticket) that it holds. Anything else is a violation,
 //!   upon which it is killed.
 //! * A reader never sends, on either side.

@@ -202,7 +202,8 @@ pub enum FromWorker<'a> {
         #[serde(with = "serde_bytes", borrow)]
         bytes: &'a [u8],
     },
-    /// The answer to [`ToWorker::Recall`]: these have not been started and never will be.
+    /// The answer to [`ToWorker::Recall`]: these have not been started and never will be. In the order
+    /// in which they were sent.
     Returned(Vec<Ticket>),
     /// One [`ToWorker::Part`] has been read.
     Taken,

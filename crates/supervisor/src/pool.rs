@@ -9,8 +9,9 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use brigade_protocol::board::LANES;
+use brigade_protocol::codec::MAX_VALUE;
 use brigade_protocol::id::{JobId, SlotId, TaskId};
-use brigade_protocol::message::{BuildId, Form, TaskInfo};
+use brigade_protocol::message::{BuildId, Form, TaskError, TaskErrorKind, TaskInfo};
 use crossbeam_channel::Receiver;
 
 use crate::error::{Failure, StartError, WorkerInfo};
@@ -52,7 +53,7 @@ impl Shared {
         let sink = sink(id);
         let Job { task, form, arguments, options, .. } = job;
         let limits = options.limits(self.limits);
-        let checked = self.check(&task, form).and_then(|task| Ok((task, arguments?)));
+        let checked = self.check(&task, form).and_then(|task| Ok((task, bounded(arguments?)?)));
         match checked {
             Ok((task, arguments)) => {
                 Some(Submission { task, form, arguments, limits, label: options.label, sink })
@@ -128,6 +129,10 @@ impl ProcessPool {
     }
 
     /// Takes no more jobs and returns when every worker is gone.
+    ///
+    /// # Panics
+    ///
+    /// If a thread of the pool panicked, which is a bug of Brigade.
     pub fn shutdown(mut self, how: Shutdown) {
         self.control().shutdown(how);
         self.join();
@@ -225,7 +230,7 @@ pub struct Snapshot {
     pub queued: usize,
     /// Jobs settled so far.
     pub settled: u64,
-    /// Every slot, in order.
+    /// Every slot that has a worker, in order.
     pub lanes: Vec<Lane>,
 }
 
@@ -260,8 +265,8 @@ pub struct OutputLine<'a> {
     pub text: &'a [u8],
 }
 
-/// What becomes of the lines that workers print. Called in the watch thread: it must not block, and
-/// is not called again after a panic.
+/// What becomes of the lines that workers print. Called in the watch thread: it must not block, nor
+/// ask a [`Control`] of the pool for anything, and is not called again after a panic.
 pub type OutputHandler = Box<dyn FnMut(OutputLine<'_>) + Send>;
 
 /// Configures a [`ProcessPool`].
@@ -306,7 +311,8 @@ impl Builder {
         self
     }
 
-    /// How many jobs each worker runs at once, from 1 to 64. Default 1.
+    /// How many jobs each worker runs at once, from 1 to 64. Default 1. Fewer if their arguments are
+    /// between 2 and 56 KiB each: those of the jobs that a worker holds add up to 116 KiB at most.
     pub fn threads_per_worker(mut self, threads: u16) -> Self {
         self.threads = threads;
         self
@@ -357,7 +363,7 @@ impl Builder {
         self
     }
 
-    /// The largest output of a job, in bytes. Default 64 MiB.
+    /// The largest output of a job, in bytes; never more than 1 GiB. Default 64 MiB.
     pub fn max_output(mut self, bytes: u64) -> Self {
         self.max_output = bytes;
         self
@@ -378,7 +384,8 @@ impl Builder {
         self
     }
 
-    /// Starts the worker program and the workers.
+    /// Starts the worker program and the workers. Raises this process's soft limit of open files to the
+    /// hard one.
     ///
     /// # Errors
     ///
@@ -406,6 +413,16 @@ impl Builder {
         let owner = std::process::id();
         Ok(ProcessPool { shared: Arc::new(shared), shell: Some(started.thread), owner })
     }
+}
+
+/// Arguments that no worker takes must not be sent to one.
+fn bounded(arguments: Vec<u8>) -> Result<Vec<u8>, TaskError> {
+    let length = arguments.len();
+    if length <= MAX_VALUE {
+        return Ok(arguments);
+    }
+    let message = format!("arguments of {length} bytes are longer than the limit of {MAX_VALUE}");
+    Err(TaskError::new(TaskErrorKind::BadArguments, message))
 }
 
 fn check_range(

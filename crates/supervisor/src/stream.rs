@@ -72,6 +72,10 @@ impl Window {
         }
     }
 
+    fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+
     fn close(&self) {
         self.lock().closed = true;
         self.room.notify_all();
@@ -96,9 +100,13 @@ pub struct Feed {
 }
 
 impl Feed {
-    /// Submits a job. It may wait in a batch of up to 256 until [`Feed::flush`]. Blocks while the
-    /// pool has enough to do.
+    /// Submits a job; `tag` comes back with its settlement. It may wait in a batch of up to 256 until
+    /// [`Feed::flush`]. Blocks while the pool has enough to do. Once the [`Settlements`] are dropped,
+    /// jobs are dropped too.
     pub fn push<T>(&mut self, tag: u64, job: Job<T>) {
+        if self.window.is_closed() {
+            return;
+        }
         let bytes = job.arguments.as_ref().map_or(0, Vec::len);
         if !self.window.try_enter(bytes) {
             // What is held back here may be what the window waits for.
@@ -131,6 +139,9 @@ impl Drop for Feed {
 
 /// Where the settlements of a stream come out, in order of completion. It ends when the [`Feed`] is
 /// dropped and every job is settled, or when the pool is over.
+///
+/// The feed goes on only as settlements are [dealt with](Settlements::dealt_with): when they have been
+/// written, for example, rather than when they are put aside to be written in order.
 pub struct Settlements {
     window: Arc<Window>,
     from: Receiver<Settlement>,
@@ -159,14 +170,6 @@ impl Settlements {
     /// The next settlement if one is there now.
     pub fn try_next(&self) -> Option<Settlement> {
         self.from.try_recv().ok()
-    }
-}
-
-impl Iterator for Settlements {
-    type Item = Settlement;
-
-    fn next(&mut self) -> Option<Settlement> {
-        self.wait_next()
     }
 }
 

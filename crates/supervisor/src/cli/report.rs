@@ -63,7 +63,7 @@ impl Report {
     /// # Errors
     ///
     /// Results cannot be written.
-    pub(super) fn run(self, settlements: &mut Settlements) -> io::Result<Reported> {
+    pub(super) fn run(self, settlements: &Settlements) -> io::Result<Reported> {
         let mut desk = Desk {
             results: Vec::with_capacity(2 * BUFFER),
             order: self.keep_order.then(Order::default),
@@ -97,12 +97,12 @@ struct Done {
 }
 
 impl Desk {
-    fn next(&mut self, settlements: &mut Settlements) -> io::Result<Option<Settlement>> {
+    fn next(&mut self, settlements: &Settlements) -> io::Result<Option<Settlement>> {
         if let Some(settlement) = settlements.try_next() {
             return Ok(Some(settlement));
         }
         self.flush_if(settlements, true)?;
-        Ok(settlements.next())
+        Ok(settlements.wait_next())
     }
 
     /// Writes results and makes room in the stream, if it must be now or is worth it.

@@ -163,10 +163,10 @@ impl Run<'_> {
             screen: Arc::clone(&self.screen),
         };
         let progress = progress.start()?;
-        let (feed, mut settlements) = pool.stream();
+        let (feed, settlements) = pool.stream();
         feeder::start(self.task, source, feed, texts, Arc::clone(&self.intake))?;
 
-        let reported = report.run(&mut settlements);
+        let reported = report.run(&settlements);
         drop(settlements);
         let reported = self.end_pool(pool, reported);
         self.lines.end();

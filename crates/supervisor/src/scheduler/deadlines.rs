@@ -84,28 +84,34 @@ impl Scheduler {
         if !worker.is_serving() {
             return;
         }
-        let is_running = |lane: &&Lane| lane.started != lane.finished;
-        let mut free_lanes = threads.saturating_sub(lanes.iter().filter(is_running).count());
+        // A run thread that has finished a call which is still held may be sending its output.
+        let is_busy =
+            |lane: &&Lane| lane.started != lane.finished || worker.held_at(lane.finished).is_some();
+        let mut free_lanes = threads.saturating_sub(lanes.iter().filter(is_busy).count());
         let (mut check_at, mut kill) = (None, None);
         for held in &mut worker.held {
-            let Some(timeout) = self.jobs.timeout(held.ticket.job) else { continue };
-            let deadline = match Worker::progress(lanes, held.seq) {
-                Progress::Running(since) => since.saturating_add(timeout),
-                Progress::NotStarted if free_lanes > 0 => {
-                    free_lanes -= 1;
-                    held.sent.max(worker.last_heard).saturating_add(START_SLACK + timeout)
-                }
-                Progress::NotStarted => now.saturating_add(timeout),
-                Progress::Finished => {
+            let timeout = self.jobs.timeout(held.ticket.job);
+            let overrun = Why::JobTimedOut(held.ticket);
+            let (deadline, why) = match (Worker::progress(lanes, held.seq), timeout) {
+                (Progress::Finished, _) => {
                     let seen = *held.unreported.get_or_insert(now);
-                    if seen.saturating_add(PATIENCE) <= now {
-                        kill = kill.or(Some(Why::Silent));
-                    }
-                    seen.saturating_add(PATIENCE)
+                    (seen.saturating_add(PATIENCE), Why::Silent)
                 }
+                (_, None) => continue,
+                (Progress::Running(since), Some(timeout)) => {
+                    // The lanes are read one after the other: it may have seemed finished.
+                    held.unreported = None;
+                    (since.saturating_add(timeout), overrun)
+                }
+                (Progress::NotStarted, Some(timeout)) if free_lanes > 0 => {
+                    free_lanes -= 1;
+                    let idle_since = held.sent.max(worker.last_heard);
+                    (idle_since.saturating_add(START_SLACK).saturating_add(timeout), overrun)
+                }
+                (Progress::NotStarted, Some(timeout)) => (now.saturating_add(timeout), overrun),
             };
-            if deadline <= now && held.unreported.is_none() {
-                kill = kill.or(Some(Why::JobTimedOut(held.ticket)));
+            if deadline <= now {
+                kill = kill.or(Some(why));
             }
             check_at = check_at.into_iter().chain([deadline]).min();
         }

@@ -1,16 +1,18 @@
 //! The judgement when a worker, or the fork server, is gone.
 //!
-//! The scoreboard divides what a dead worker held into three. What was never started goes back to
-//! the front of the queue, and what was finished without its reply having come runs again: both free
-//! of charge, the latter as often as a crash is forgiven, for it may be the job that cuts its worker
-//! off. What was running is charged. A job that must not be started twice (at-most-once) ends as
-//! crashed in both of the latter cases.
+//! The scoreboard divides what a dead worker held into three. What was running is charged. What was
+//! never started goes back to the front of the queue, and what was finished without its reply having
+//! come runs again: both free of charge. A job that must not be started twice (at-most-once) ends as
+//! crashed in both the first and the last case.
+//!
+//! If nothing was running, what a run thread finished last is suspect: it may be the job that cuts its
+//! worker off. Its loss is forgiven as often as a crash is, and then charged.
 //!
 //! A death that no job explains counts against the pool's restart intensity.
 
 use std::time::Duration;
 
-use brigade_protocol::id::{JobId, WorkerId};
+use brigade_protocol::id::{JobId, Seq, WorkerId};
 use brigade_protocol::message::Exit;
 
 use super::worker::{Held, Progress, State, Why, Worker};
@@ -29,6 +31,14 @@ pub(super) struct Death {
     pub(super) with_server: bool,
     pub(super) lanes: Vec<Lane>,
     pub(super) epitaph: String,
+}
+
+impl Death {
+    /// Whether this call, which was finished, may be the cause.
+    fn suspects(&self, seq: Seq) -> bool {
+        let nothing_ran = self.lanes.iter().all(|lane| lane.started == lane.finished);
+        nothing_ran && self.lanes.iter().any(|lane| lane.finished == seq)
+    }
 }
 
 impl Scheduler {
@@ -96,9 +106,13 @@ impl Scheduler {
                 self.lost(job, death, actions);
                 return false;
             }
-            _ if ran.is_none() && self.jobs.forgive_loss(job) => {
-                self.lost(job, death, actions);
-                return true;
+            _ if ran.is_none() => {
+                let suspect = death.suspects(held.seq);
+                if !suspect || self.jobs.forgive_loss(job) {
+                    self.lost(job, death, actions);
+                    return suspect;
+                }
+                Failure::Crashed(death.exit)
             }
             _ => Failure::Crashed(death.exit),
         };

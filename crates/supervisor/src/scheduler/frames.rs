@@ -4,11 +4,12 @@
 //! millisecond of work, by an estimate for each task that starts at one job and doubles with every
 //! full frame that came back. While the end is in sight no frame holds more than
 //! `remaining / (2 × workers)` (guided self-scheduling: Polychronopoulos and Kuck, 1987), so that the
-//! workers finish together.
+//! workers finish together. A job that must not be lost (at-most-once) or that has cost a worker has
+//! its frame for itself.
 
 use std::time::Duration;
 
-use brigade_protocol::codec::{MESSAGE_BUDGET, OVERHEAD};
+use brigade_protocol::codec::{MESSAGE_BUDGET, OVERHEAD, fits_inline};
 use brigade_protocol::id::{SlotId, TaskId, Ticket, WorkerId};
 use rustc_hash::FxHashMap;
 
@@ -24,6 +25,10 @@ const MOST_JOBS: usize = 1024;
 const FRAME_COST: usize = 2048;
 /// What may be under way to a worker, so that sending never blocks.
 const MOST_UNDER_WAY: usize = 2 * (MESSAGE_BUDGET + FRAME_COST);
+/// What may be under way beside arguments that travel in parts, of which two at a time are sent.
+const MOST_BESIDE_PARTS: usize = MESSAGE_BUDGET + FRAME_COST;
+/// How many workers may be asked of the fork server at once, so that its channel is never full.
+const MOST_STARTING: usize = 64;
 
 /// How long the jobs of each task take, and how many of them may travel together.
 #[derive(Debug, Default)]
@@ -95,8 +100,8 @@ impl Scheduler {
     fn want_later(&self, seat: usize) -> usize {
         let Slot::Taken(worker) = &self.slots[seat] else { return 0 };
         let threads = usize::from(self.config.threads);
-        let (frames, _) = worker.under_way();
-        let full = if threads == 1 { frames >= 2 } else { worker.held.len() >= 2 * threads };
+        let full =
+            if threads == 1 { worker.frames() >= 2 } else { worker.held.len() >= 2 * threads };
         if !worker.takes_work() || full {
             return 0;
         }
@@ -125,16 +130,18 @@ impl Scheduler {
     fn dispatch(&mut self, now: Time, seat: usize, most: usize, actions: &mut Vec<Action>) -> bool {
         let Slot::Taken(worker) = &mut self.slots[seat] else { return false };
         let idle = usize::from(self.config.threads).saturating_sub(worker.held.len());
-        let (_, under_way) = worker.under_way();
-        let room = MOST_UNDER_WAY.saturating_sub(under_way + FRAME_COST).min(MESSAGE_BUDGET);
-        let mut frame = Frame { most, idle, room, ..Frame::default() };
+        let (under_way, parts) = worker.under_way();
+        let most_under_way = if parts { MOST_BESIDE_PARTS } else { MOST_UNDER_WAY };
+        let room = most_under_way.saturating_sub(under_way + FRAME_COST).min(MESSAGE_BUDGET);
+        let parts_fit = under_way + FRAME_COST <= MOST_BESIDE_PARTS;
+        let mut frame = Frame { most, idle, room, parts_fit, ..Frame::default() };
         frame.gather(&mut self.jobs, &self.batches, worker.id);
         if frame.tickets.is_empty() {
             return false;
         }
         let check_at = frame.timeout.map(|timeout| now.saturating_add(timeout));
         worker.check_at = worker.check_at.into_iter().chain(check_at).min();
-        let first = worker.hold(now, &frame.tickets, frame.bytes + FRAME_COST);
+        let first = worker.hold(now, &frame.tickets, frame.bytes + FRAME_COST, frame.in_parts);
         actions.push(Action::Dispatch(worker.id, first, frame.tickets));
         true
     }
@@ -145,8 +152,10 @@ impl Scheduler {
             return;
         }
         let deadline = now.saturating_add(self.config.start_timeout);
+        let mut starting = self.workers().filter(|worker| worker.is_unspawned()).count();
         for (seat, slot) in self.slots.iter_mut().enumerate() {
-            if matches!(slot, Slot::Vacant { until } if *until <= now) {
+            if starting < MOST_STARTING && matches!(slot, Slot::Vacant { until } if *until <= now) {
+                starting += 1;
                 let id = WorkerId(self.next_worker);
                 self.next_worker += 1;
                 *slot = Slot::Taken(Worker::starting(id, deadline));
@@ -174,8 +183,14 @@ struct Frame {
     /// Run threads that have nothing to do: a job for each is not a matter of estimates.
     idle: usize,
     room: usize,
+    /// Arguments that travel in parts may be sent now.
+    parts_fit: bool,
     tickets: Vec<Ticket>,
     bytes: usize,
+    /// Its only job's arguments travel in parts.
+    in_parts: bool,
+    /// Its only job must have it for itself.
+    alone: bool,
     work: Duration,
     timeout: Option<Duration>,
 }
@@ -189,7 +204,9 @@ impl Frame {
             }
             jobs.take(worker);
             self.tickets.push(next.ticket);
-            self.bytes += next.size + OVERHEAD;
+            self.in_parts = !fits_inline(next.size);
+            self.alone = next.alone;
+            self.bytes += OVERHEAD + if self.in_parts { 0 } else { next.size };
             self.work += expected;
             self.timeout = self.timeout.into_iter().chain(next.timeout).min();
         }
@@ -197,13 +214,14 @@ impl Frame {
 
     fn has_room_for(&self, next: &Next, expected: Duration, most: usize) -> bool {
         let count = self.tickets.len();
-        let bytes = next.size + OVERHEAD;
-        if bytes > MESSAGE_BUDGET {
-            // It travels in parts, alone, when nothing else is under way.
-            return count == 0 && self.room == MESSAGE_BUDGET;
+        if !fits_inline(next.size) {
+            // It has its frame for itself.
+            return count == 0 && self.parts_fit;
         }
+        let shares = count == 0 || !(self.alone || self.in_parts || next.alone);
         count < self.most
-            && self.bytes + bytes <= self.room
+            && shares
+            && self.bytes + next.size + OVERHEAD <= self.room
             && (count < self.idle.max(1) || (count < most && self.work + expected <= FRAME_WORK))
     }
 }

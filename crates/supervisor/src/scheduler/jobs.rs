@@ -18,7 +18,7 @@ struct Job {
     begun: u32,
     /// Attempts that ended in an error, a panic or a time-out.
     failures: u32,
-    /// Attempts that were finished, but whose reply died with the worker.
+    /// Attempts that were finished, but whose reply died with the worker, with nobody else to blame.
     losses: u32,
     /// How the workers ended that it took down.
     crashes: Vec<Exit>,
@@ -41,6 +41,9 @@ pub(super) struct Next {
     pub(super) task: TaskId,
     pub(super) size: usize,
     pub(super) timeout: Option<Time>,
+    /// It has its frame for itself, so that its reply leaves before anything else is started: it must
+    /// not be lost, or has cost a worker.
+    pub(super) alone: bool,
 }
 
 #[derive(Debug, Default)]
@@ -106,7 +109,9 @@ impl Jobs {
             {
                 let ticket = Ticket { job: id, attempt: job.begun + 1 };
                 let (task, size, timeout) = (job.task, job.size, job.limits.timeout);
-                return Some(Next { ticket, task, size, timeout });
+                let alone =
+                    job.limits.crash_retries == 0 || job.losses > 0 || !job.crashes.is_empty();
+                return Some(Next { ticket, task, size, timeout, alone });
             }
             self.queue.pop_front();
         }

@@ -62,7 +62,7 @@ impl Deaths {
     /// Counts one more, and tells whether it was one too many.
     pub(super) fn count(&mut self, now: Time, intensity: RestartIntensity) -> bool {
         self.recent.push_back(now);
-        while self.recent.front().is_some_and(|&at| at + intensity.within < now) {
+        while self.recent.front().is_some_and(|&at| at.saturating_add(intensity.within) < now) {
             self.recent.pop_front();
         }
         self.recent.len() > intensity.max

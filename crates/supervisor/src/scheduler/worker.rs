@@ -87,7 +87,8 @@ pub(super) struct Held {
 struct Frame {
     last: Seq,
     size: usize,
-    bytes: usize,
+    cost: usize,
+    in_parts: bool,
     left: usize,
 }
 
@@ -122,6 +123,11 @@ impl Worker {
         }
     }
 
+    /// It was asked for, and the fork server has not told of it.
+    pub(super) fn is_unspawned(&self) -> bool {
+        matches!(self.state, State::Starting { spawned: false, .. })
+    }
+
     /// It may be sent a frame. Not while it is asked to give jobs back, so that its answer is about
     /// what it holds now.
     pub(super) fn takes_work(&self) -> bool {
@@ -133,13 +139,25 @@ impl Worker {
         matches!(self.state, State::Leaving { deadline: None, .. })
     }
 
-    /// Frames that have not been answered completely, and their bytes.
-    pub(super) fn under_way(&self) -> (usize, usize) {
-        (self.frames.len(), self.frames.iter().map(|frame| frame.bytes).sum())
+    /// How many frames have not been answered completely.
+    pub(super) fn frames(&self) -> usize {
+        self.frames.len()
+    }
+
+    /// What these frames cost in the channel, and whether there is one whose arguments travel in parts.
+    pub(super) fn under_way(&self) -> (usize, bool) {
+        let cost = self.frames.iter().map(|frame| frame.cost).sum();
+        (cost, self.frames.iter().any(|frame| frame.in_parts))
     }
 
     /// Takes a frame, and returns the place of its first job.
-    pub(super) fn hold(&mut self, now: Time, tickets: &[Ticket], bytes: usize) -> Seq {
+    pub(super) fn hold(
+        &mut self,
+        now: Time,
+        tickets: &[Ticket],
+        cost: usize,
+        in_parts: bool,
+    ) -> Seq {
         if self.held.is_empty() {
             self.last_heard = now;
         }
@@ -151,7 +169,7 @@ impl Worker {
             self.next_seq += 1;
         }
         let (last, size) = (Seq(self.next_seq - 1), tickets.len());
-        self.frames.push_back(Frame { last, size, bytes, left: size });
+        self.frames.push_back(Frame { last, size, cost, in_parts, left: size });
         first
     }
 
@@ -172,15 +190,20 @@ impl Worker {
         Ok(completed)
     }
 
-    /// Lets go of the attempts that were given back. False if one of them is not held, or nothing
-    /// was asked for.
+    /// Lets go of the attempts that were given back, in the order of their places. False, and nothing
+    /// is let go, if one of them is not held, or nothing was asked for.
     pub(super) fn take_returned(&mut self, now: Time, tickets: &[Ticket]) -> bool {
-        if !matches!(self.recall, Recall::Asked { .. }) {
+        let mut held = self.held.iter().map(|held| held.ticket);
+        let all_held = tickets.iter().all(|ticket| held.any(|held| held == *ticket));
+        if !matches!(self.recall, Recall::Asked { .. }) || !all_held {
             return false;
         }
         self.recall = Recall::Done;
         self.last_heard = now;
-        tickets.iter().all(|&ticket| self.release(ticket).is_ok())
+        for &ticket in tickets {
+            let _ = self.release(ticket);
+        }
+        true
     }
 
     fn release(&mut self, ticket: Ticket) -> Result<Option<usize>, NotHeld> {

@@ -15,7 +15,7 @@ use crate::error::WorkerInfo;
 use crate::scheduler::Event;
 
 /// How long the witnesses of a death may take: the listener to come to the end mark, the fork server
-/// to wait for the dead.
+/// to wait for the dead, or to tell of a worker that is to be killed.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What is known of the end of the present fork server; with all three it is buried.
@@ -105,13 +105,14 @@ impl Shell {
             self.mourning.extract_if(.., |(until, _)| *until <= now).map(|(_, id)| id).collect();
         for worker in late {
             let Some(link) = self.links.get_mut(&worker) else { continue };
-            if link.death.exit.is_none() {
-                // The fork server does not answer, so it has to go; then all ends are unknown.
-                let _ = self.server.send(Command::Kill);
-            }
+            let dead = link.death.last_words.is_some();
             // Its listener waits for the rest of something that was no message, in a channel which an
             // escaped descendant of the dead worker holds open.
-            link.death.heard_out = true;
+            link.death.heard_out |= dead;
+            if link.pid.is_none() || (dead && link.death.exit.is_none()) {
+                // The fork server does not answer, so it has to go; then all ends are unknown.
+                self.kill_server();
+            }
             self.conclude(worker);
         }
     }

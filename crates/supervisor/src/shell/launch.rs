@@ -20,6 +20,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
 use super::lines::Lines;
+use super::thread;
 use crate::error::StartError;
 
 /// The executable of this process, even if it was replaced or deleted since.
@@ -177,7 +178,7 @@ fn accept_in_thread(meeting: Rendezvous) -> io::Result<(Receiver<Greeting>, Owne
     let (give, take) = crossbeam_channel::bounded(1);
     let greeted = eventfd(0, EventfdFlags::CLOEXEC)?;
     let bell = greeted.try_clone()?;
-    std::thread::Builder::new().name("brigade-accept".into()).spawn(move || {
+    thread::spawn("brigade-accept", move || {
         let _ = give.send(meeting.accept());
         let _ = rustix::io::write(&bell, &1_u64.to_ne_bytes());
     })?;

@@ -14,7 +14,7 @@ use brigade_protocol::message::{Exit, FromWorker, TaskError, ToWorker, Value};
 use crossbeam_channel::Sender;
 use rustc_hash::FxHashMap;
 
-use super::Message;
+use super::{Message, thread};
 use crate::error::WorkerInfo;
 use crate::scheduler::Why;
 
@@ -71,22 +71,21 @@ impl Link {
         generation: u64,
         near: NearEnds,
         output: std::os::fd::OwnedFd,
-        max_output: u64,
+        limits: (u16, u64),
         inbox: Sender<Message>,
     ) -> io::Result<Self> {
+        let (threads, max_output) = limits;
         let NearEnds { jobs, replies, end_mark } = near;
         let credit = Arc::new(AtomicU64::new(1));
         let listener = Listener {
             worker,
             inbox,
             credit: Arc::clone(&credit),
+            threads: usize::from(threads),
             max_output,
             parts: FxHashMap::default(),
         };
-        std::thread::Builder::new()
-            .name("brigade-reader".into())
-            .stack_size(256 * 1024)
-            .spawn(move || listener.run(&replies))?;
+        thread::spawn_small("brigade-reader", move || listener.run(&replies))?;
         Ok(Self {
             slot,
             generation,
@@ -139,8 +138,8 @@ impl Link {
                     if self.parts_under_way == MOST_PARTS {
                         return Ok(());
                     }
-                    let rest = arguments(ticket.job).and_then(|bytes| bytes.get(*offset..));
-                    let rest = rest.unwrap_or_default();
+                    let bytes = arguments(ticket.job).expect("what is held is not settled");
+                    let rest = &bytes[*offset..];
                     let bytes = &rest[..rest.len().min(PART)];
                     let part = ToWorker::Part { ticket: *ticket, bytes };
                     self.jobs.send(&codec::encode(&part).map_err(io::Error::other)?)?;
@@ -194,6 +193,7 @@ struct Listener {
     worker: WorkerId,
     inbox: Sender<Message>,
     credit: Arc<AtomicU64>,
+    threads: usize,
     max_output: u64,
     /// Large outputs of which parts have come.
     parts: FxHashMap<Ticket, Vec<u8>>,
@@ -227,7 +227,10 @@ impl Listener {
             FromWorker::End => Heard::End,
             FromWorker::Ready => self.spend(1, Heard::Ready)?,
             FromWorker::Taken => self.spend(1, Heard::PartTaken)?,
-            FromWorker::Returned(tickets) => self.spend(1, Heard::Returned(tickets))?,
+            // They will not be answered any more.
+            FromWorker::Returned(tickets) => {
+                self.spend(1 + tickets.len() as u64, Heard::Returned(tickets))?
+            }
             FromWorker::Part { ticket, bytes } => {
                 self.gather(ticket, bytes)?;
                 return Ok(None);
@@ -258,8 +261,7 @@ impl Listener {
     }
 
     fn gather(&mut self, ticket: Ticket, bytes: &[u8]) -> Result<(), Violation> {
-        let most = brigade_protocol::board::LANES;
-        if self.parts.len() >= most && !self.parts.contains_key(&ticket) {
+        if self.parts.len() >= self.threads && !self.parts.contains_key(&ticket) {
             return Err(Violation);
         }
         let output = self.parts.entry(ticket).or_default();

@@ -1,4 +1,5 @@
-//! The shell: performs what the scheduler decides, and tells it what happened. It decides nothing.
+//! The shell: performs what the scheduler decides, and tells it what happened. It decides nothing; its
+//! one time limit is how long the witnesses of a death are waited for.
 //!
 //! ```text
 //!  submitters ──────┐                    ┌──▶ server thread ──▶ fork server
@@ -23,8 +24,10 @@ mod output;
 mod perform;
 mod server;
 mod start;
+mod thread;
 mod watch;
 
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
@@ -39,8 +42,8 @@ use self::board::Board;
 use self::burial::ServerDeath;
 use self::clock::Clock;
 use self::link::{Heard, Link, RawReply};
-use self::server::Command;
-use self::watch::{Watch, Watched};
+use self::server::{Command, Ready};
+use self::watch::Watch;
 use crate::pool::{Shutdown, Snapshot};
 use crate::scheduler::{Ending, Event, JobSpec, Limits, Reply, Scheduler, Time};
 use crate::sink::Sink;
@@ -65,7 +68,7 @@ pub(crate) enum Message {
     Died { worker: WorkerId, last_words: Vec<String> },
     Reported { generation: u64, report: Report },
     ReportsEnded { generation: u64 },
-    ServerStarted(Watched),
+    ServerStarted(Ready),
     ServerFailed(String),
     ServerDied { generation: u64, last_words: Vec<String> },
     ServerBuried { generation: u64, exit: Exit },
@@ -99,6 +102,7 @@ struct Shell {
     watch: Watch,
     server: Sender<Command>,
     server_thread: JoinHandle<()>,
+    server_pidfd: OwnedFd,
     /// Counts the fork servers.
     generation: u64,
     server_death: ServerDeath,
@@ -123,14 +127,16 @@ impl Shell {
             }
             let now = self.clock.now();
             let events = std::mem::take(&mut self.events);
-            for action in self.scheduler.handle(now, events) {
+            let actions = self.scheduler.handle(now, events);
+            if let Some(reason) = self.scheduler.gave_up() {
+                // Before the settlements, so that who sees one of them sees this too.
+                self.inbox.set_gave_up(reason);
+            }
+            for action in actions {
                 self.perform(action);
             }
             for worker in self.buried.drain(..) {
                 self.links.remove(&worker);
-            }
-            if let Some(reason) = self.scheduler.gave_up() {
-                self.inbox.set_gave_up(reason);
             }
             self.appetite.store(self.scheduler.appetite(), Ordering::Relaxed);
         }
@@ -194,8 +200,9 @@ impl Shell {
             Message::Died { worker, last_words } => self.on_died(worker, last_words),
             Message::Reported { generation, report } => self.on_report(generation, &report),
             Message::ReportsEnded { generation } => self.on_reports_ended(generation),
-            Message::ServerStarted(watched) => {
-                self.watch.add(watched);
+            Message::ServerStarted(ready) => {
+                self.server_pidfd = ready.pidfd;
+                self.watch.add(ready.watched);
                 self.events.push(Event::ServerStarted);
             }
             Message::ServerFailed(reason) => self.events.push(Event::ServerFailed(reason)),

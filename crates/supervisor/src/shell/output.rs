@@ -4,6 +4,7 @@ use std::io::Write;
 
 use crossbeam_channel::TrySendError;
 
+use super::thread;
 use crate::pool::{OutputHandler, OutputLine};
 
 /// How many lines may wait for a slow reader of standard error; what is more is dropped and counted.
@@ -18,7 +19,7 @@ pub(super) fn to_standard_error() -> OutputHandler {
             drop(std::io::stderr().write_all(&line));
         }
     };
-    let started = std::thread::Builder::new().name("brigade-printer".into()).spawn(printer);
+    let started = thread::spawn_small("brigade-printer", printer);
     let mut dropped = 0_u64;
     Box::new(move |OutputLine { worker, text }| {
         if started.is_err() {

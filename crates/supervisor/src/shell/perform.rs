@@ -3,12 +3,12 @@
 use std::os::fd::OwnedFd;
 use std::time::Instant;
 
-use brigade_protocol::codec::{self, EncodeError, MESSAGE_BUDGET, OVERHEAD};
+use brigade_protocol::codec::{self, EncodeError};
 use brigade_protocol::handshake;
 use brigade_protocol::id::{JobId, Seq, SlotId, Ticket, WorkerId};
 use brigade_protocol::message::{Call, Frame, Spawn, ToWorker, Value};
 use rustix::pipe::{PipeFlags, pipe_with};
-use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group, pidfd_send_signal};
 
 use super::burial::PATIENCE;
 use super::link::Link;
@@ -23,9 +23,7 @@ impl Shell {
     pub(super) fn perform(&mut self, action: Action) {
         match action {
             Action::StartServer => self.start_server(),
-            Action::KillServer => {
-                let _ = self.server.send(Command::Kill);
-            }
+            Action::KillServer => self.kill_server(),
             Action::Spawn(worker, slot) => {
                 if let Err(error) = self.spawn(worker, slot) {
                     self.events.push(Event::NotSpawned(worker, error.to_string()));
@@ -44,6 +42,10 @@ impl Shell {
                 if let Some(link) = self.links.get_mut(&worker) {
                     link.condemned = Some(why);
                     link.execute();
+                    if link.pid.is_none() {
+                        // The fork server owes it.
+                        self.mourning.push((Instant::now() + PATIENCE, worker));
+                    }
                 }
             }
             Action::Settle(job, settled) => self.settle(job, settled),
@@ -60,7 +62,15 @@ impl Shell {
         let (output, far_output): (OwnedFd, OwnedFd) = pipe_with(PipeFlags::CLOEXEC)?;
         self.board.clear(slot);
         let inbox = self.own_inbox.clone();
-        let link = Link::new(worker, slot, self.generation, near, output, self.max_output, inbox)?;
+        let link = Link::new(
+            worker,
+            slot,
+            self.generation,
+            near,
+            output,
+            (self.threads, self.max_output),
+            inbox,
+        )?;
         self.links.insert(worker, link);
         let spawn = Spawn { worker, slot, threads: self.threads, max_output: self.max_output };
         drop(self.server.send(Command::Spawn { spawn, ends, output: far_output }));
@@ -71,13 +81,14 @@ impl Shell {
         let Some(link) = self.links.get_mut(&worker) else { return };
         let mut calls = Vec::with_capacity(tickets.len());
         for &ticket in tickets {
-            let Some(Entry { submission, .. }) = self.jobs.get(&ticket.job) else { continue };
+            let entry = self.jobs.get(&ticket.job);
+            let Entry { submission, .. } = entry.expect("what is dispatched is not settled");
             let bytes = &*submission.arguments;
-            let arguments = if bytes.len() + OVERHEAD > MESSAGE_BUDGET {
+            let arguments = if codec::fits_inline(bytes.len()) {
+                Value::Inline(bytes)
+            } else {
                 link.send_arguments(ticket);
                 Value::Parts(bytes.len() as u64)
-            } else {
-                Value::Inline(bytes)
             };
             calls.push(Call { ticket, task: submission.task, form: submission.form, arguments });
         }
@@ -105,6 +116,12 @@ impl Shell {
         if link.flush(arguments).is_err() {
             self.events.push(Event::Violated(worker));
         }
+    }
+
+    /// By its pidfd, since the server thread may be stuck in sending to it.
+    pub(super) fn kill_server(&self) {
+        // An error means that it is dead.
+        let _ = pidfd_send_signal(&self.server_pidfd, Signal::KILL);
     }
 
     fn start_server(&mut self) {
@@ -183,8 +200,11 @@ impl Shell {
 impl Link {
     /// Kills the worker if it is condemned and there is a process to kill.
     pub(super) fn execute(&mut self) {
-        if self.condemned.is_some() && self.pid.is_some() && !self.is_dying() {
-            self.killed = self.condemned;
+        if self.condemned.is_some() && self.pid.is_some() {
+            // Who is dying already was not killed by this.
+            if !self.is_dying() {
+                self.killed = self.condemned;
+            }
             self.signal(Signal::KILL);
         }
     }

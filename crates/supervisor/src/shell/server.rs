@@ -19,7 +19,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
 use super::launch::{Launched, Program, exit_of, send_descriptor, system};
 use super::watch::{Watched, Who};
-use super::{Message, orphans};
+use super::{Message, orphans, thread};
 use crate::error::StartError;
 
 /// How long the fork server may take to go, once its channel is closed; it takes half a second to
@@ -34,8 +34,6 @@ pub(super) enum Command {
     Spawn { spawn: Spawn, ends: FarEnds, output: OwnedFd },
     /// Have it wait for a dead worker.
     Reap(WorkerId),
-    /// Kill it.
-    Kill,
     /// It is dead: bury it and tell.
     Bury(u64),
 }
@@ -56,8 +54,10 @@ struct Live {
 }
 
 /// What the loop has of a fork server that was started.
-pub(super) struct Ready {
+pub(crate) struct Ready {
     pub(super) watched: Watched,
+    /// For killing it.
+    pub(super) pidfd: OwnedFd,
     pub(super) hello: Hello,
 }
 
@@ -71,17 +71,15 @@ impl Server {
         let (commands, received) = crossbeam_channel::unbounded();
         let (first, started) = crossbeam_channel::bounded(1);
         let mut server = Self { program, board, inbox, hello: None, live: None };
-        let thread = std::thread::Builder::new()
-            .name("brigade-server".into())
-            .spawn(move || {
-                let result = server.launch(0);
-                let go_on = result.is_ok();
-                drop(first.send(result));
-                if go_on {
-                    server.run(&received);
-                }
-            })
-            .map_err(|source| system("start a thread", source))?;
+        let thread = thread::spawn("brigade-server", move || {
+            let result = server.launch(0);
+            let go_on = result.is_ok();
+            drop(first.send(result));
+            if go_on {
+                server.run(&received);
+            }
+        })
+        .map_err(|source| system("start a thread", source))?;
         let gone = || system("start a fork server", io::Error::other("its thread panicked"));
         let ready = started.recv().map_err(|_| gone())??;
         Ok((commands, thread, ready))
@@ -92,21 +90,23 @@ impl Server {
             match command {
                 Command::Start(generation) => {
                     let message = match self.launch(generation) {
-                        Ok(ready) => Message::ServerStarted(ready.watched),
+                        Ok(ready) => Message::ServerStarted(ready),
                         Err(error) => Message::ServerFailed(error.to_string()),
                     };
                     let _ = self.inbox.send(message);
                 }
-                // What cannot be sent was meant for one that is dead; its death is told by its pidfd.
-                Command::Spawn { spawn, ends, output } => drop(self.spawn(spawn, ends, &output)),
+                Command::Spawn { spawn, ends, output } => {
+                    // Usually it is dead. If not, half of the request may have come through, and the
+                    // next would get its pipe.
+                    if self.spawn(spawn, ends, &output).is_err()
+                        && let Some(live) = &mut self.live
+                    {
+                        let _ = live.child.kill();
+                    }
+                }
                 Command::Reap(worker) => {
                     if let Some(live) = &self.live {
                         let _ = live.requests.send(&Request::Reap(worker), None);
-                    }
-                }
-                Command::Kill => {
-                    if let Some(live) = &mut self.live {
-                        let _ = live.child.kill();
                     }
                 }
                 Command::Bury(generation) => {
@@ -132,8 +132,9 @@ impl Server {
             self.leave();
             return Err(error);
         }
+        let for_killing = pidfd.try_clone().map_err(|error| system("copy a pidfd", error))?;
         let watched = Watched { who: Who::Server(generation), pidfd, output };
-        Ok(Ready { watched, hello })
+        Ok(Ready { watched, pidfd: for_killing, hello })
     }
 
     fn accept(
@@ -150,16 +151,14 @@ impl Server {
         send_descriptor(&live.socket, &self.board)
             .map_err(|source| StartError::System { what: "send the scoreboard", source })?;
         let inbox = self.inbox.clone();
-        std::thread::Builder::new()
-            .name("brigade-reports".into())
-            .spawn(move || {
-                while let Ok(report) = reports.receive() {
-                    let _ = inbox.send(Message::Reported { generation, report });
-                }
-                let _ = inbox.send(Message::ReportsEnded { generation });
-            })
-            .map(drop)
-            .map_err(|source| StartError::System { what: "start a thread", source })
+        thread::spawn("brigade-reports", move || {
+            while let Ok(report) = reports.receive() {
+                let _ = inbox.send(Message::Reported { generation, report });
+            }
+            let _ = inbox.send(Message::ReportsEnded { generation });
+        })
+        .map(drop)
+        .map_err(|source| StartError::System { what: "start a thread", source })
     }
 
     fn spawn(&self, spawn: Spawn, ends: FarEnds, output: &OwnedFd) -> io::Result<()> {
@@ -182,6 +181,10 @@ impl Server {
             }
         }
         let _ = child.wait();
+        if let Some(spared) = &self.program.spared {
+            // It may have been killed just now, and left something.
+            orphans::sweep(spared);
+        }
     }
 
     fn name(&self) -> PathBuf {

@@ -19,7 +19,7 @@ use super::inbox::{Closing, Inbox};
 use super::launch::{Program, system};
 use super::server::Server;
 use super::watch::Watch;
-use super::{Shell, orphans, output};
+use super::{Shell, orphans, output, thread};
 use crate::error::StartError;
 use crate::pool::Builder;
 use crate::scheduler::{Config, RestartIntensity, Scheduler};
@@ -42,6 +42,7 @@ pub(crate) fn start(builder: Builder) -> Result<Started, StartError> {
         nix::sys::prctl::set_child_subreaper(true)
             .map_err(|error| system("become a child subreaper", error))?;
     }
+    let own_build = handshake::own_build().map_err(|error| system("look at itself", error))?;
     let program = Program {
         path: builder.program,
         patience: builder.start_timeout,
@@ -83,6 +84,7 @@ pub(crate) fn start(builder: Builder) -> Result<Started, StartError> {
         watch,
         server,
         server_thread,
+        server_pidfd: ready.pidfd,
         generation: 0,
         server_death: ServerDeath::default(),
         links: FxHashMap::default(),
@@ -93,23 +95,21 @@ pub(crate) fn start(builder: Builder) -> Result<Started, StartError> {
         buried: Vec::new(),
     };
     let closing = Closing { inbox: Arc::clone(&inbox), _over: over_sender };
-    let thread = std::thread::Builder::new()
-        .name("brigade-loop".into())
-        .spawn(move || {
-            let _closing = closing;
-            shell.run();
-        })
-        .map_err(|error| system("start a thread", error))?;
-    let own_build = handshake::own_build().map_err(|error| system("look at itself", error))?;
+    let thread = thread::spawn("brigade-loop", move || {
+        let _closing = closing;
+        shell.run();
+    })
+    .map_err(|error| system("start a thread", error))?;
     Ok(Started { inbox, appetite, own_build, thread, over })
 }
 
 /// Raises the soft limit of open descriptors to the hard one, if that is enough for so many workers.
 /// Returns the soft limit as it was.
 fn raise_descriptor_limit(workers: usize) -> Result<u64, StartError> {
-    /// Two channels, the end mark's sender, a pidfd, a pipe; one more while it is being made.
-    const EACH: u64 = 6;
-    const ALL: u64 = 64;
+    /// Two channels, the end mark's sender, a pidfd, a pipe.
+    const EACH: u64 = 5;
+    /// The pool's own, and what up to 64 workers take beside while they are being made.
+    const ALL: u64 = 64 + 64 * 3;
     let refused = |error| system("raise the limit of open descriptors", error);
     let (soft, limit) = getrlimit(Resource::RLIMIT_NOFILE).map_err(refused)?;
     let needed = workers as u64 * EACH + ALL;

@@ -14,8 +14,8 @@ use rustc_hash::FxHashMap;
 use rustix::event::{EventfdFlags, epoll, eventfd};
 use rustix::fs::{OFlags, fcntl_setfl};
 
-use super::Message;
 use super::lines::Lines;
+use super::{Message, thread};
 use crate::error::WorkerInfo;
 use crate::pool::{OutputHandler, OutputLine};
 
@@ -51,8 +51,7 @@ impl Watch {
         let (commands, received) = crossbeam_channel::unbounded();
         let wake = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
         let watcher = Watcher::new(inbox, guarded(handler), received, Arc::clone(&wake))?;
-        let thread =
-            std::thread::Builder::new().name("brigade-watch".into()).spawn(|| watcher.run())?;
+        let thread = thread::spawn("brigade-watch", || watcher.run())?;
         Ok(Self { commands, wake, thread: Some(thread) })
     }
 

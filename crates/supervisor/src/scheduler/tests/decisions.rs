@@ -401,11 +401,54 @@ fn a_worker_that_does_not_answer_a_recall_is_killed() {
 }
 
 #[test]
-fn large_arguments_travel_alone() {
+fn large_arguments_and_jobs_that_must_not_be_lost_have_a_frame_for_themselves() {
     let mut pool = Pool::new(1);
     let limits = Limits::default();
     let spec =
         |job, size| Event::Submitted(JobSpec { job: JobId(job), task: TaskId(0), size, limits });
     let actions = pool.tell([spec(1, 10_000_000), spec(2, 8), spec(3, 8)]);
-    assert_eq!(actions, [dispatch(W0, 1, [1])]);
+    assert_eq!(actions, [dispatch(W0, 1, [1]), dispatch(W0, 2, [2])]);
+    for crash_retries in [0, 1] {
+        let mut pool = Pool::new(1);
+        let mut frames = pool.submit(1..=100, Limits { crash_retries, ..Limits::default() });
+        for job in 1..=6 {
+            frames.extend(pool.reply(W0, job, pool.now));
+        }
+        let sizes = frames.iter().filter_map(|action| match action {
+            Action::Dispatch(_, _, tickets) => Some(tickets.len()),
+            _ => None,
+        });
+        assert_eq!(sizes.max(), Some(if crash_retries == 0 { 1 } else { 4 }));
+    }
+}
+
+#[test]
+fn jobs_that_share_a_frame_with_killers_are_not_charged() {
+    let mut pool = Pool::with(1, Prefetch::AtMost(1));
+    let _ = pool.submit(1..=100, Limits { crash_retries: 1, ..Limits::default() });
+    let mut worker = W0;
+    for _ in 0..40 {
+        // The first of two is finished, the second kills.
+        let actions = pool.exit(worker, vec![lane(2, Time::ZERO, 1)]);
+        let innocent = settled(&actions).iter().all(|(job, _, _)| *job != 1);
+        assert!(innocent, "{actions:?}");
+        worker = WorkerId(worker.0 + 1);
+        let actions = pool.ready(worker);
+        assert!(
+            matches!(&actions[0], Action::Dispatch(_, _, tickets) if tickets[0].job == JobId(1))
+        );
+    }
+}
+
+#[test]
+fn a_give_back_that_is_partly_a_lie_is_a_violation_and_loses_nothing() {
+    let mut pool = Pool::with(1, Prefetch::AtMost(1));
+    let _ = pool.submit(1..=3, Limits::default());
+    let _ = pool.tell([Event::CancelRequested(JobId(2))]);
+    for lie in [vec![first(2), first(2)], vec![first(2), first(7)]] {
+        let _ = pool.tell([Event::Returned(W0, lie)]);
+    }
+    let actions = pool.exit(W0, vec![lane(1, Time::ZERO, 0)]);
+    assert_eq!(settled(&actions), [(2, &Err(Failure::Cancelled), 0)], "it was never started");
+    assert_eq!(pool.scheduler.queued(), 2, "and the others are still there");
 }

@@ -27,6 +27,7 @@ fn fate() -> impl Strategy<Value = Fate> {
         12 => n.clone().prop_map(Fate::Report),
         4 => n.clone().prop_map(Fate::GiveBack),
         1 => n.clone().prop_map(Fate::Lie),
+        1 => n.clone().prop_map(Fate::LieInReturn),
         3 => n.prop_map(Fate::Die),
         1 => Just(Fate::ServerDies),
         2 => prop::bool::weighted(0.8).prop_map(Fate::ServerStarts),

@@ -28,6 +28,8 @@ pub(super) enum Fate {
     GiveBack(usize),
     /// It sends a reply to something that it does not hold.
     Lie(usize),
+    /// It gives something back that it does not hold, beside all that it has.
+    LieInReturn(usize),
     /// It dies by itself, or because it was killed.
     Die(usize),
     /// The fork server dies, and its workers with it.
@@ -254,6 +256,14 @@ impl World {
                 self.tell(Event::Returned(id, tickets));
             }
             Fate::Lie(n) => self.lie(n),
+            Fate::LieInReturn(n) => {
+                let Some(id) = self.pick(n, |worker| worker.ready) else { return };
+                let queue = &self.workers[&id].queue;
+                let mut tickets: Vec<Ticket> = queue.iter().map(|call| call.ticket).collect();
+                tickets.push(Ticket { job: JobId(n as u64), attempt: 77 });
+                self.tell(Event::Returned(id, tickets));
+                assert!(self.workers[&id].killed, "a liar is killed");
+            }
             Fate::Die(n) => {
                 let Some(id) = self.pick(n, |_| true) else { return };
                 self.die(id, false);
@@ -329,7 +339,11 @@ impl World {
         for call in worker.running.iter().filter(|_| !with_server && overran.is_none()) {
             self.jobs.get_mut(&call.ticket.job).expect("it was submitted").crashes += 1;
         }
-        for (call, _) in worker.unreported.iter().filter(|_| !with_server && overran.is_none()) {
+        // With nothing running, what a run thread finished last is suspect.
+        let last = |call: &Call| worker.lanes.iter().any(|lane| lane.finished == call.seq);
+        let suspects = worker.unreported.iter().filter(|(call, _)| last(call));
+        let blameless = with_server || overran.is_some() || !worker.running.is_empty();
+        for (call, _) in suspects.filter(|_| !blameless) {
             let ledger = self.jobs.get_mut(&call.ticket.job).expect("it was submitted");
             ledger.losses += 1;
             ledger.crashes += u32::from(ledger.losses > ledger.limits.crash_retries.max(1));
