@@ -1,4 +1,5 @@
 //! Counts the primes below a million in ten jobs, on as many workers as there are CPUs.
+#![expect(clippy::print_stdout, reason = "an example speaks")]
 use std::error::Error;
 
 use brigade::{Future, Job, ProcessPool, Registry, task};
@@ -21,6 +22,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     for future in futures {
         sum += future.result()?;
     }
-    assert_eq!(sum, 78_498);
+    println!("{sum}");
     Ok(())
 } // dropping the pool drains it

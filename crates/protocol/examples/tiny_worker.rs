@@ -1,7 +1,8 @@
 //! A worker program that doubles numbers: one worker, in its own process.
 use brigade_protocol::ipc_channel::ipc::IpcBytesReceiver;
 use brigade_protocol::message::{
-    BuildId, FromWorker, Hello, ParameterInfo, Reply, Report, Request, TaskInfo, ToWorker, Value,
+    BuildId, Form, FromWorker, Hello, ParameterInfo, Reply, Report, Request, TaskError,
+    TaskErrorKind, TaskInfo, ToWorker, Value,
 };
 use brigade_protocol::{codec, handshake};
 
@@ -31,10 +32,13 @@ fn serve(
     while let Ok(packet) = jobs.recv() {
         let ToWorker::Frame(frame) = codec::decode(&packet)? else { continue };
         for call in frame.calls {
-            let Value::Inline(arguments) = call.arguments else { continue };
-            let (x,): (i64,) = codec::decode_value(arguments)?;
-            let output = codec::encode(&(2 * x))?;
-            let result = Ok(Value::Inline(&output));
+            let doubled = match (call.form, call.arguments) {
+                (Form::Bincode, Value::Inline(bytes)) => codec::decode_value::<(i64,)>(bytes).ok(),
+                _ => None,
+            };
+            let output = codec::encode(&doubled.map_or(0, |(x,)| 2 * x))?;
+            let refusal = TaskError::new(TaskErrorKind::BadArguments, "not one i64 in bincode");
+            let result = doubled.map(|_| Value::Inline(&output)).ok_or(refusal);
             let reply = Reply { ticket: call.ticket, started: 0, elapsed: 0, result };
             send(FromWorker::Replies(vec![reply]))?;
         }

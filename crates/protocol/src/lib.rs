@@ -29,17 +29,23 @@
 //! * A worker may only answer a [`Ticket`](id::Ticket) that it holds. Anything else is a violation,
 //!   upon which it is killed.
 //! * A reader never sends, on either side.
+//! * A fork server may be given descriptors that ipc-channel cannot carry: its standard input is then a
+//!   socket, on which one byte with one descriptor comes for the scoreboard and for each worker's output.
+//!   A program that needs neither, like the one below, leaves it alone; `brigade-worker` insists on it.
 //! * The first twelve bytes of a [`Hello`](message::Hello) never change from version to version.
 //!
-//! # A worker program in forty lines
+//! # A worker program in some forty lines
 //!
-//! It serves one worker, in its own process, which is enough for a driver that asks for one.
+//! It serves one worker, in its own process, which is enough for a driver that asks for one, and it
+//! knows bincode only: the program `supervisor`, which asks in JSON, is told so.
 //!
 //! ```no_run
 #![doc = include_str!("../examples/tiny_worker.rs")]
 //! ```
 //!
-//! # A driver in forty lines
+//! # A driver in some forty lines
+//!
+//! A real one bounds the wait for the hello: see [`handshake::withdraw`].
 //!
 //! `cargo run -p brigade-protocol --example tiny_driver -- target/debug/examples/tiny_worker`
 //! prints `21 twice is 42`.

@@ -46,6 +46,14 @@ pub struct WorkerInfo {
     pub pid: u32,
 }
 
+/// `worker 7 (slot 2, pid 4711)`.
+impl fmt::Display for WorkerInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { id, slot, pid } = self;
+        write!(f, "worker {id} (slot {slot}, pid {pid})")
+    }
+}
+
 impl JobError {
     /// The job.
     pub fn job(&self) -> JobId {
@@ -143,10 +151,7 @@ impl JobError {
 
     /// What happened, in one clause, without the job and without the worker's last words.
     pub fn cause(&self) -> String {
-        let worker = match self.0.worker {
-            Some(WorkerInfo { id, slot, pid }) => format!("worker {id} (slot {slot}, pid {pid})"),
-            None => "its worker".to_owned(),
-        };
+        let worker = self.0.worker.map_or("its worker".to_owned(), |worker| worker.to_string());
         match &self.0.failure {
             Failure::Panicked(error) => match &error.location {
                 Some(location) => format!("panicked at {location}: {}", error.message),
@@ -205,13 +210,7 @@ impl fmt::Display for JobError {
             write!(f, ", attempt {attempts} of {allowed}")?;
         }
         write!(f, ": {}", self.cause())?;
-        if !last_words.is_empty() {
-            f.write_str("; its last words:")?;
-        }
-        for line in last_words {
-            write!(f, "\n  | {line}")?;
-        }
-        Ok(())
+        f.write_str(&quote(last_words))
     }
 }
 
@@ -312,7 +311,8 @@ pub enum StartError {
     },
 }
 
-fn quote(last_words: &[String]) -> String {
+/// The last words of a process as the end of a message.
+pub(crate) fn quote(last_words: &[String]) -> String {
     if last_words.is_empty() {
         return String::new();
     }

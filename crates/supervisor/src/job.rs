@@ -52,8 +52,12 @@ impl Options {
 
 impl<T: DeserializeOwned> Job<T> {
     /// A call with typed arguments: the tuple of all of them, `(x,)` for a single one. They are
-    /// encoded here, in the calling thread. The worker program must be of the same build as the
-    /// caller, because bincode does not describe itself.
+    /// encoded here, in the calling thread.
+    ///
+    /// **The types must be exactly those of the task**, for bincode does not describe itself: `1000` is
+    /// an `i32` unless told otherwise, and a task that takes a `u64` reads it as 2000. So write
+    /// `1000_u64`, and the task's own result type for `T`. The worker program must be of the same build
+    /// as the caller, which is checked.
     pub fn call<A: Serialize>(task: impl Into<Cow<'static, str>>, arguments: A) -> Self {
         let mut bytes = Vec::new();
         let encoded = codec::encode_value(&arguments, &mut bytes)

@@ -356,8 +356,9 @@ impl Builder {
         self
     }
 
-    /// How many workers may die for no job's fault before the pool gives up. Default: three for each
-    /// worker, but at least ten, within 10 s.
+    /// How many workers may die for no job's fault, and how many fork servers, before the pool gives
+    /// up. Default: three for each worker, but at least ten, within 10 s; and ten fork servers within a
+    /// minute.
     pub fn restart_intensity(mut self, restarts: RestartIntensity) -> Self {
         self.restarts = Some(restarts);
         self

@@ -69,6 +69,11 @@ impl Context {
 }
 
 impl Task {
+    /// The types of its parameters, `f64, f64`.
+    fn kinds(&self) -> String {
+        self.parameters.iter().map(|parameter| parameter.kind).collect::<Vec<_>>().join(", ")
+    }
+
     /// The task as the supervisor's users see it.
     pub fn info(&self) -> TaskInfo {
         let parameters = self
@@ -101,8 +106,13 @@ pub fn call<A: Arguments, T: Serialize, E: fmt::Display>(
     function: impl FnOnce(A) -> Result<T, E>,
 ) -> Result<(), TaskError> {
     let arguments = match form {
-        Form::Bincode => codec::decode_value(arguments)
-            .map_err(|error| json::bad(format!("the arguments of {}: {error}", task.name)))?,
+        Form::Bincode => codec::decode_value(arguments).map_err(|error| {
+            json::bad(format!(
+                "the arguments of {}: not bincode of ({}): {error}",
+                task.name,
+                task.kinds()
+            ))
+        })?,
         Form::Json => json::read(task, arguments)?,
         Form::Word => json::read_word(task, arguments)?,
     };

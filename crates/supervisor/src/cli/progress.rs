@@ -96,7 +96,7 @@ impl Progress {
     fn draw(&self, snapshot: &Snapshot, pace: &Pace) {
         let (rows, columns) = display::size();
         let mut lines = self.lanes(snapshot, rows.saturating_sub(ROWS_LEFT), columns);
-        lines.push(self.bar_line(pace));
+        lines.push(clip(&self.bar_line(pace), columns));
         self.screen.show(lines);
     }
 
@@ -173,13 +173,23 @@ impl Progress {
     }
 }
 
+/// A line that fits the terminal; each of its characters is one column wide.
+fn clip(line: &str, columns: usize) -> String {
+    if line.chars().count() <= columns {
+        return line.to_owned();
+    }
+    line.chars().take(columns.saturating_sub(1)).chain(['…']).collect()
+}
+
 /// How fast jobs are being settled.
 struct Pace {
     began: Instant,
     updated: Instant,
     settled: u64,
-    /// Jobs a second in the last few seconds.
-    recent: Option<f64>,
+    /// Jobs a second in the last few seconds, a moving mean that began at nothing.
+    recent: f64,
+    /// How much of that mean is not its beginning.
+    weight: f64,
 }
 
 impl Pace {
@@ -187,14 +197,15 @@ impl Pace {
     const MEMORY: f64 = 5.0;
 
     fn new(now: Instant) -> Self {
-        Self { began: now, updated: now, settled: 0, recent: None }
+        Self { began: now, updated: now, settled: 0, recent: 0.0, weight: 0.0 }
     }
 
     fn update(&mut self, now: Instant, settled: u64) {
         let seconds = (now - self.updated).as_secs_f64().max(f64::EPSILON);
         let rate = lossy(settled.saturating_sub(self.settled)) / seconds;
         let fresh = 1.0 - (-seconds / Self::MEMORY).exp();
-        self.recent = Some(self.recent.map_or(rate, |before| before + fresh * (rate - before)));
+        self.recent += fresh * (rate - self.recent);
+        self.weight += fresh * (1.0 - self.weight);
         (self.updated, self.settled) = (now, settled);
     }
 
@@ -204,7 +215,7 @@ impl Pace {
 
     /// `120/s`.
     fn rate(&self) -> String {
-        let rate = self.recent.unwrap_or_default();
+        let rate = self.recent / self.weight.max(f64::EPSILON);
         if rate < 10.0 { format!("{rate:.1}/s") } else { grouped(rounded(rate)) + "/s" }
     }
 

@@ -10,8 +10,6 @@
 //!
 //! A death that no job explains counts against the pool's restart intensity.
 
-use std::time::Duration;
-
 use brigade_protocol::id::{JobId, Seq, WorkerId};
 use brigade_protocol::message::Exit;
 
@@ -20,10 +18,6 @@ use super::{Action, Failure, Lane, Phase, RestartIntensity, Scheduler, Server, S
 
 /// How many times in a row the fork server may fail to start again.
 const MOST_SERVER_FAILURES: u32 = 3;
-
-/// How many fork servers may die. In a minute, because one that hangs is found out in seconds only.
-const SERVER_RESTARTS: RestartIntensity =
-    RestartIntensity { max: 10, within: Duration::from_mins(1) };
 
 /// What is known of a death.
 pub(super) struct Death {
@@ -163,8 +157,8 @@ impl Scheduler {
 
     pub(super) fn on_server_lost(&mut self, now: Time, reason: &str, actions: &mut Vec<Action>) {
         self.server = Server::Lost;
-        if self.server_deaths.count(now, SERVER_RESTARTS) {
-            let RestartIntensity { max, within } = SERVER_RESTARTS;
+        if self.server_deaths.count(now, self.config.server_restarts) {
+            let RestartIntensity { max, within } = self.config.server_restarts;
             let count = max + 1;
             let reason = format!("{count} fork servers died within {within:?}; the last: {reason}");
             self.give_up(reason, actions);

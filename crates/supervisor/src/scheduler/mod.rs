@@ -68,6 +68,8 @@ pub struct Config {
     pub start_timeout: Duration,
     /// How many deaths that are no job's fault are endured.
     pub restarts: RestartIntensity,
+    /// How many deaths of the fork server are endured.
+    pub server_restarts: RestartIntensity,
 }
 
 /// A job as the scheduler sees it.

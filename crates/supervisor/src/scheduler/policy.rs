@@ -45,6 +45,11 @@ pub struct RestartIntensity {
 }
 
 impl RestartIntensity {
+    /// For the fork server: ten in a minute, because one that hangs is found out in seconds only.
+    pub fn of_server() -> Self {
+        Self { max: 10, within: Duration::from_mins(1) }
+    }
+
     /// For a pool of so many workers: three deaths for each within ten seconds, for all may be killed
     /// at once and again; but at least ten.
     pub fn of(workers: usize) -> Self {

@@ -11,7 +11,7 @@ use super::link::Link;
 use super::perform::as_pid;
 use super::server::Command;
 use super::watch::{Watched, Who};
-use crate::error::WorkerInfo;
+use crate::error::{WorkerInfo, quote};
 use crate::scheduler::Event;
 
 /// How long the witnesses of a death may take: the listener to come to the end mark, the fork server
@@ -166,8 +166,7 @@ impl Shell {
             return;
         };
         *told = true;
-        let mut reason = format!("the fork server {exit}");
-        quote(&mut reason, last_words);
+        let reason = format!("the fork server {exit}{}", quote(last_words));
         self.events.push(Event::ServerLost(reason));
         let ids: Vec<WorkerId> = self.links.keys().copied().collect();
         for id in ids {
@@ -185,21 +184,8 @@ impl Shell {
 
 /// A worker's death as a text for people.
 fn epitaph(worker: WorkerId, link: &Link, exit: Exit, last_words: &[String]) -> String {
-    let slot = link.slot;
-    let mut text = match link.pid {
-        Some(pid) => format!("worker {worker} (slot {slot}, pid {pid}) {exit}"),
-        None => format!("worker {worker} (slot {slot}) never came to be"),
-    };
-    quote(&mut text, last_words);
-    text
-}
-
-fn quote(text: &mut String, last_words: &[String]) {
-    if !last_words.is_empty() {
-        text.push_str("; its last words:");
-    }
-    for line in last_words {
-        text.push_str("\n  | ");
-        text.push_str(line);
+    match link.info(worker) {
+        Some(info) => format!("{info} {exit}{}", quote(last_words)),
+        None => format!("worker {worker} (slot {}) never came to be", link.slot),
     }
 }

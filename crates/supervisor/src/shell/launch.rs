@@ -47,8 +47,13 @@ pub(super) struct Launched {
 }
 
 impl Program {
-    fn path(&self) -> &Path {
-        self.path.as_deref().unwrap_or(Path::new(SELF))
+    /// A bare name is a file here, not a command to be looked for in `PATH`.
+    fn path(&self) -> PathBuf {
+        match &self.path {
+            None => SELF.into(),
+            Some(path) if path.components().count() == 1 => Path::new(".").join(path),
+            Some(path) => path.clone(),
+        }
     }
 
     /// The name for messages: what a person would call it.
@@ -95,6 +100,7 @@ impl Program {
             pipe_with(PipeFlags::CLOEXEC).map_err(|error| system("make a pipe", error))?;
         let far_error = far_output.try_clone().map_err(|error| system("copy a pipe", error))?;
         let child = Command::new(self.path())
+            .arg0(self.name())
             .env(VARIABLE, meeting)
             .env(DESCRIPTORS_VARIABLE, self.descriptors.to_string())
             .stdin(Stdio::from(far_socket))

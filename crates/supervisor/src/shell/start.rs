@@ -67,6 +67,7 @@ pub(crate) fn start(builder: Builder) -> Result<Started, StartError> {
         prefetch: builder.prefetch,
         start_timeout: builder.start_timeout,
         restarts: builder.restarts.unwrap_or_else(|| RestartIntensity::of(builder.workers)),
+        server_restarts: builder.restarts.unwrap_or_else(RestartIntensity::of_server),
     };
     let scheduler = Scheduler::new(config);
     let appetite = Arc::new(AtomicUsize::new(scheduler.appetite()));

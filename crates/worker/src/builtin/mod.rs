@@ -52,10 +52,16 @@ pub fn double(x: Number) -> Result<Number, String> {
 
 /// Raises BASE to the power of EXPONENT.
 ///
-/// Whole numbers give a whole number if it fits 128 bits; everything else is a fraction.
+/// Whole numbers give a whole number if it fits 128 bits; everything else is a fraction. What is
+/// no finite number is an error.
 #[task(crate = crate)]
-pub fn pow(base: Number, exponent: Number) -> Number {
-    base.pow(exponent)
+pub fn pow(base: Number, exponent: Number) -> Result<Number, String> {
+    match base.pow(exponent) {
+        Number::Float(power) if !power.is_finite() => {
+            Err(format!("{base} to the power of {exponent} is not a finite number"))
+        }
+        power => Ok(power),
+    }
 }
 
 /// Joins A, B and C with spaces; what is not a string is written as JSON.

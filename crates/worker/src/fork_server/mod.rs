@@ -164,6 +164,8 @@ fn set_up(registry: &Registry) -> Result<Server<'_>, Failure> {
     let descriptor_limit = os::take_variable(DESCRIPTORS_VARIABLE, alone)
         .and_then(|limit| limit.to_str().and_then(|limit| limit.parse().ok()));
 
+    // What `ps` and `top` show instead of the `exe` of /proc/self/exe.
+    prctl::set_name(c"brigade-fork")?;
     // What this process inherited, and its workers are not to have.
     SigSet::empty().thread_set_mask()?;
     // Ignored, it would make the kernel wait for the dead in our stead, and free their pids.

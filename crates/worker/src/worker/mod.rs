@@ -74,6 +74,7 @@ pub(crate) fn run(birth: Birth<'_>) -> ! {
 }
 
 fn set_up(birth: &Birth<'_>) -> std::io::Result<&'static Page> {
+    prctl::set_name(c"brigade-worker")?;
     // Its own session: a signal to its group reaches its descendants and nobody else.
     unistd::setsid()?;
     prctl::set_pdeathsig(Signal::SIGKILL)?;

@@ -5,16 +5,13 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use brigade_protocol::codec::{self, MAX_MESSAGE, MESSAGE_BUDGET};
+use brigade_protocol::codec::{self, MAX_MESSAGE};
 use brigade_protocol::id::Ticket;
 use brigade_protocol::ipc_channel::ipc::IpcBytesSender;
 use brigade_protocol::message::FromWorker;
 
 use super::pending::Pending;
 use super::{broken, supervisor_gone};
-
-/// How many tickets go into one message. More than two frames within their budget can have.
-const MOST_TICKETS: usize = MESSAGE_BUDGET / size_of::<Ticket>();
 
 /// The way to the supervisor.
 pub(super) struct Wire(Mutex<Sender>);
@@ -77,15 +74,9 @@ impl Sender {
         for _ in 0..owed.taken {
             self.send(&FromWorker::Taken);
         }
-        for mut tickets in owed.returned {
-            loop {
-                let rest = tickets.split_off(tickets.len().min(MOST_TICKETS));
-                self.send(&FromWorker::Returned(tickets));
-                if rest.is_empty() {
-                    break;
-                }
-                tickets = rest;
-            }
+        for tickets in owed.returned {
+            // Two frames within their budget have fewer tickets than a message can carry.
+            self.send(&FromWorker::Returned(tickets));
         }
     }
 

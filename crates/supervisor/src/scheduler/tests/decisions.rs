@@ -30,6 +30,7 @@ impl Pool {
             prefetch,
             start_timeout: 4000 * MS,
             restarts: RestartIntensity::of(slots as usize),
+            server_restarts: RestartIntensity::of_server(),
         });
         let mut pool = Self { scheduler, now: Time::ZERO };
         assert_eq!(pool.tell([]).len(), slots as usize);

@@ -44,6 +44,7 @@ fn config() -> impl Strategy<Value = Config> {
         prefetch,
         start_timeout: Duration::from_secs(5),
         restarts: RestartIntensity { max, within: Duration::from_secs(3) },
+        server_restarts: RestartIntensity::of_server(),
     })
 }
 
@@ -99,6 +100,7 @@ proptest! {
             prefetch: Prefetch::Auto,
             start_timeout: Duration::from_secs(4),
             restarts: RestartIntensity { max, within: Duration::from_hours(1) },
+            server_restarts: RestartIntensity::of_server(),
         });
         world.apply(Fate::Submit(Limits::default()));
         for _ in 0..100 {
