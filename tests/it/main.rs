@@ -1,7 +1,7 @@
 //! The end-to-end tests: each promise of the design as something that can be seen from outside.
 //!
 //! * the library, with the tasks that misbehave in its workers: [`table`], [`crash`], [`cancel`],
-//!   [`recall`], [`drain`], [`payload`], [`typed`], [`chaos`];
+//!   [`recall`], [`drain`], [`payload`], [`typed`], [`chaos`], [`siege`];
 //! * the program: [`program`], [`records`], [`signals`], [`start`], [`orphans`], [`stream`], [`soak`],
 //!   [`surroundings`];
 //! * the house: [`tidy`].
@@ -21,6 +21,7 @@ mod pools;
 mod program;
 mod recall;
 mod records;
+mod siege;
 mod signals;
 mod soak;
 mod start;

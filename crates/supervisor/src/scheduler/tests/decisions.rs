@@ -424,6 +424,25 @@ fn large_arguments_and_jobs_that_must_not_be_lost_have_a_frame_for_themselves() 
 }
 
 #[test]
+fn large_arguments_do_not_keep_run_threads_idle() {
+    let mut scheduler = Scheduler::new(Config {
+        slots: 1,
+        threads: 4,
+        prefetch: Prefetch::AtMost(0),
+        start_timeout: 4000 * MS,
+        restarts: RestartIntensity::of(1),
+        server_restarts: RestartIntensity::of_server(),
+    });
+    let mut tell = |events: Vec<Event>| scheduler.handle(Time::ZERO, events);
+    let _ = tell(vec![]);
+    let _ = tell(vec![Event::Spawned(W0), Event::WorkerReady(W0)]);
+    let (task, size, limits) = (TaskId(0), 10_000_000, Limits::default());
+    let spec = |job| Event::Submitted(JobSpec { job: JobId(job), task, size, limits });
+    let actions = tell((1..=5).map(spec).collect());
+    assert_eq!(actions, (1..=4).map(|job| dispatch(W0, job, [job])).collect::<Vec<_>>());
+}
+
+#[test]
 fn jobs_that_share_a_frame_with_killers_are_not_charged() {
     let mut pool = Pool::with(1, Prefetch::AtMost(1));
     let _ = pool.submit(1..=100, Limits { crash_retries: 1, ..Limits::default() });
