@@ -16,6 +16,7 @@
 //!
 //! The [`scheduler`] decides and touches nothing; the shell performs and decides nothing.
 
+mod builder;
 pub mod error;
 mod future;
 mod job;
@@ -29,12 +30,11 @@ mod stream;
 pub mod cli;
 
 pub use brigade_protocol as protocol;
+pub use builder::{Builder, OutputHandler, OutputLine};
 pub use error::{Failure, JobError, StartError, WorkerInfo};
 pub use future::Future;
 pub use job::Job;
-pub use pool::{
-    Builder, Control, Lane, OutputHandler, OutputLine, ProcessPool, Running, Shutdown, Snapshot,
-};
+pub use pool::{Control, Lane, ProcessPool, Running, Shutdown, Snapshot};
 pub use scheduler::{Limits, Prefetch, RestartIntensity};
 pub use sink::Settlement;
 pub use stream::{Feed, Settlements};

@@ -49,7 +49,7 @@ use crate::scheduler::{Ending, Event, JobSpec, Limits, Reply, Scheduler, Time};
 use crate::sink::Sink;
 
 pub(crate) use self::inbox::Inbox;
-pub(crate) use self::start::start;
+pub(crate) use self::start::{Started, start};
 
 /// How many messages are taken in before the scheduler is asked what to do.
 const MOST_MESSAGES: usize = 256;

@@ -5,7 +5,7 @@ use std::io::Write;
 use crossbeam_channel::TrySendError;
 
 use super::thread;
-use crate::pool::{OutputHandler, OutputLine};
+use crate::builder::{OutputHandler, OutputLine};
 
 /// How many lines may wait for a slow reader of standard error; what is more is dropped and counted.
 const MOST_LINES: usize = 1024;

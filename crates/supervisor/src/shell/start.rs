@@ -20,8 +20,8 @@ use super::launch::{Program, system};
 use super::server::Server;
 use super::watch::Watch;
 use super::{Shell, orphans, output, thread};
+use crate::builder::Builder;
 use crate::error::StartError;
-use crate::pool::Builder;
 use crate::scheduler::{Config, RestartIntensity, Scheduler};
 
 /// A pool that runs.

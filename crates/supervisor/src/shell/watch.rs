@@ -16,8 +16,8 @@ use rustix::fs::{OFlags, fcntl_setfl};
 
 use super::lines::Lines;
 use super::{Message, thread};
+use crate::builder::{OutputHandler, OutputLine};
 use crate::error::WorkerInfo;
-use crate::pool::{OutputHandler, OutputLine};
 
 /// How much of one pipe is read before the next is looked at.
 const PIECE: usize = 64 * 1024;

@@ -1,0 +1,175 @@
+//! What a pool is to be like, before there is one.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use brigade_protocol::board::LANES;
+
+use crate::error::{StartError, WorkerInfo};
+use crate::pool::ProcessPool;
+use crate::scheduler::{Limits, Prefetch, RestartIntensity};
+use crate::shell;
+
+/// A line that a worker, or the fork server (then `worker` is `None`), printed.
+#[derive(Clone, Debug)]
+pub struct OutputLine<'a> {
+    /// Who printed it.
+    pub worker: Option<WorkerInfo>,
+    /// The line, without its end. Not necessarily UTF-8; a line longer than 8 KiB comes in pieces.
+    pub text: &'a [u8],
+}
+
+/// What becomes of the lines that workers print. Called in the watch thread: it must not block, nor
+/// ask a [`Control`] of the pool for anything, and is not called again after a panic.
+pub type OutputHandler = Box<dyn FnMut(OutputLine<'_>) + Send>;
+
+/// Configures a [`ProcessPool`].
+#[must_use]
+pub struct Builder {
+    pub(crate) workers: usize,
+    pub(crate) threads: u16,
+    pub(crate) program: Option<PathBuf>,
+    pub(crate) limits: Limits,
+    pub(crate) prefetch: Prefetch,
+    pub(crate) start_timeout: Duration,
+    pub(crate) restarts: Option<RestartIntensity>,
+    pub(crate) max_output: u64,
+    pub(crate) adopt_orphans: bool,
+    pub(crate) output: Option<OutputHandler>,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            workers: std::thread::available_parallelism().map_or(1, usize::from),
+            threads: 1,
+            program: None,
+            limits: Limits::default(),
+            prefetch: Prefetch::Auto,
+            start_timeout: Duration::from_secs(4),
+            restarts: None,
+            max_output: 64 * 1024 * 1024,
+            adopt_orphans: false,
+            output: None,
+        }
+    }
+}
+
+impl Builder {
+    /// The most workers a pool can have.
+    pub const MOST_WORKERS: usize = 10_000;
+
+    /// How many workers, from 1 to 10,000. Default: the CPUs that this process may use.
+    pub fn workers(mut self, workers: usize) -> Self {
+        self.workers = workers;
+        self
+    }
+
+    /// How many jobs each worker runs at once, from 1 to 64. Default 1. Fewer if their arguments are
+    /// between 2 and 56 KiB each: those of the jobs that a worker holds add up to 116 KiB at most.
+    pub fn threads_per_worker(mut self, threads: u16) -> Self {
+        self.threads = threads;
+        self
+    }
+
+    /// The worker program. Default: the executable of this process, whose `main` must then begin
+    /// with `brigade_worker::init`.
+    pub fn program(mut self, program: impl Into<PathBuf>) -> Self {
+        self.program = Some(program.into());
+        self
+    }
+
+    /// How long an attempt may run, from its start. Default: without limit.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.limits.timeout = Some(timeout);
+        self
+    }
+
+    /// How often a job is tried again after an error, a panic or a time-out. Default 0.
+    pub fn retries(mut self, retries: u32) -> Self {
+        self.limits.retries = retries;
+        self
+    }
+
+    /// How often a job is tried again after its worker died. Default 2; 0 is at-most-once.
+    pub fn crash_retries(mut self, crash_retries: u32) -> Self {
+        self.limits.crash_retries = crash_retries;
+        self
+    }
+
+    /// How many jobs may wait with a worker while it runs another. Default: as many as measured
+    /// durations recommend.
+    pub fn prefetch(mut self, prefetch: Prefetch) -> Self {
+        self.prefetch = prefetch;
+        self
+    }
+
+    /// How long the worker program, and then each worker, may take to start. Default 4 s.
+    pub fn start_timeout(mut self, patience: Duration) -> Self {
+        self.start_timeout = patience;
+        self
+    }
+
+    /// How many workers may die for no job's fault, and how many fork servers, before the pool gives
+    /// up. Default: three for each worker, but at least ten, within 10 s; and ten fork servers within a
+    /// minute.
+    pub fn restart_intensity(mut self, restarts: RestartIntensity) -> Self {
+        self.restarts = Some(restarts);
+        self
+    }
+
+    /// The largest output of a job, in bytes; never more than 1 GiB. Default 64 MiB.
+    pub fn max_output(mut self, bytes: u64) -> Self {
+        self.max_output = bytes;
+        self
+    }
+
+    /// Makes this process a child subreaper (`PR_SET_CHILD_SUBREAPER`), so that what a killed fork
+    /// server leaves behind can be found and killed. For programs that start no other children while
+    /// the pool lives: those would be killed too. Default: off.
+    pub fn adopt_orphans(mut self, adopt: bool) -> Self {
+        self.adopt_orphans = adopt;
+        self
+    }
+
+    /// What becomes of the lines that workers print. Default: they go to standard error with the
+    /// worker's id before them.
+    pub fn on_output(mut self, handler: impl FnMut(OutputLine<'_>) + Send + 'static) -> Self {
+        self.output = Some(Box::new(handler));
+        self
+    }
+
+    /// Starts the worker program and the workers. Raises this process's soft limit of open files to the
+    /// hard one.
+    ///
+    /// # Errors
+    ///
+    /// Any [`StartError`], within the start timeout.
+    pub fn build(self) -> Result<ProcessPool, StartError> {
+        check_range(
+            "the number of workers",
+            self.workers,
+            1,
+            Self::MOST_WORKERS,
+            "from 1 to 10000",
+        )?;
+        let threads = usize::from(self.threads);
+        check_range("the number of threads per worker", threads, 1, LANES, "from 1 to 64")?;
+        let limits = self.limits;
+        let started = shell::start(self)?;
+        Ok(ProcessPool::new(started, limits))
+    }
+}
+
+fn check_range(
+    what: &'static str,
+    value: usize,
+    least: usize,
+    most: usize,
+    range: &'static str,
+) -> Result<(), StartError> {
+    if (least..=most).contains(&value) {
+        return Ok(());
+    }
+    Err(StartError::OutOfRange { what, value, range })
+}
