@@ -20,7 +20,7 @@ pub struct OutputLine<'a> {
 }
 
 /// What becomes of the lines that workers print. Called in the watch thread: it must not block, nor
-/// ask a [`Control`] of the pool for anything, and is not called again after a panic.
+/// ask a [`Control`](crate::Control) of the pool for anything, and is not called again after a panic.
 pub type OutputHandler = Box<dyn FnMut(OutputLine<'_>) + Send>;
 
 /// Configures a [`ProcessPool`].
