@@ -30,7 +30,11 @@ fn serve(
     send: impl Fn(FromWorker<'_>) -> Result<(), Box<dyn std::error::Error>>,
 ) -> Result<(), Box<dyn std::error::Error>> {
     while let Ok(packet) = jobs.recv() {
-        let ToWorker::Frame(frame) = codec::decode(&packet)? else { continue };
+        let frame = match codec::decode(&packet)? {
+            ToWorker::Frame(frame) => frame,
+            ToWorker::Stop => std::process::exit(0),
+            ToWorker::Part { .. } | ToWorker::Recall => continue,
+        };
         for call in frame.calls {
             let doubled = match (call.form, call.arguments) {
                 (Form::Bincode, Value::Inline(bytes)) => codec::decode_value::<(i64,)>(bytes).ok(),
