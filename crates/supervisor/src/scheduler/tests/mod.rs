@@ -1,5 +1,7 @@
 //! The scheduler against a simulated world, and examples of its decisions as sentences.
 
 mod decisions;
+mod pool;
+mod process;
 mod properties;
 mod world;

@@ -4,12 +4,13 @@
 //! itself (a worker starts a job, finishes, replies, dies, keeps silent) is a [`Fate`], chosen and
 //! shrunk by proptest.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use brigade_protocol::message::TaskErrorKind;
 
 use super::super::*;
+use super::process::{Call, Process};
 
 /// What happens next. Numbers choose among the workers or jobs there are.
 #[derive(Clone, Copy, Debug)]
@@ -64,28 +65,6 @@ struct Ledger {
     losses: u32,
     /// An attempt was lost or crashed: at-most-once forbids another.
     lost: bool,
-}
-
-#[derive(Debug, Default)]
-#[expect(clippy::struct_excessive_bools, reason = "a world keeps every fact apart, to compare")]
-struct Process {
-    slot: u32,
-    ready: bool,
-    killed: bool,
-    told_to_stop: bool,
-    recalled: bool,
-    queue: VecDeque<Call>,
-    frames: Vec<(u64, u64)>,
-    running: Vec<Call>,
-    lanes: Vec<Lane>,
-    unreported: VecDeque<(Call, bool)>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Call {
-    seq: Seq,
-    ticket: Ticket,
-    since: Time,
 }
 
 impl World {
@@ -421,58 +400,5 @@ impl World {
         let candidates: Vec<WorkerId> =
             self.workers.iter().filter(|(_, worker)| which(worker)).map(|(id, _)| *id).collect();
         candidates.get(n % candidates.len().max(1)).copied()
-    }
-}
-
-impl Process {
-    fn holds(&self, job: JobId) -> bool {
-        let unreported = self.unreported.iter().map(|(call, _)| call);
-        let mut calls = self.queue.iter().chain(&self.running).chain(unreported);
-        calls.any(|call| call.ticket.job == job)
-    }
-
-    fn is_empty(&self) -> bool {
-        self.queue.is_empty() && self.running.is_empty() && self.unreported.is_empty()
-    }
-
-    fn can_start(&self) -> bool {
-        self.ready && !self.queue.is_empty() && self.running.len() < self.lanes.len()
-    }
-
-    fn start(&mut self, now: Time) {
-        let Some(mut call) = self.queue.pop_front() else { return };
-        call.since = now;
-        let lane = self.lanes.iter_mut().find(|lane| lane.started == lane.finished);
-        let lane = lane.expect("a run thread is free");
-        (lane.started, lane.since) = (call.seq, now);
-        self.running.push(call);
-    }
-
-    fn finish(&mut self, well: bool) {
-        let call = self.running.remove(0);
-        let lane = self.lanes.iter_mut().find(|lane| lane.started == call.seq);
-        lane.expect("it runs in a lane").finished = call.seq;
-        self.unreported.push_back((call, well));
-    }
-
-    fn give_back(&mut self) -> Vec<Ticket> {
-        self.recalled = false;
-        self.queue.drain(..).map(|call| call.ticket).collect()
-    }
-
-    /// With one run thread at most two frames are with a worker, or what the user allows.
-    fn check_load(&self, config: &Config) {
-        let calls = self.queue.len() + self.running.len() + self.unreported.len();
-        if let Prefetch::AtMost(most) = config.prefetch {
-            assert!(calls <= usize::from(config.threads) + most as usize, "{calls} calls held");
-        }
-        let pending = |(first, last): &&(u64, u64)| {
-            let unreported = self.unreported.iter().map(|(call, _)| call);
-            let mut calls = self.queue.iter().chain(&self.running).chain(unreported);
-            calls.any(|call| (*first..=*last).contains(&call.seq.0))
-        };
-        if config.threads == 1 {
-            assert!(self.frames.iter().filter(pending).count() <= 2, "three frames under way");
-        }
     }
 }

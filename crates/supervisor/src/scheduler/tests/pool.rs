@@ -1,0 +1,101 @@
+//! A pool of which every worker is ready, for deciding single cases.
+
+use std::time::Duration;
+
+use super::super::*;
+
+pub(super) type Settlement<'a> = (u64, &'a Result<Vec<u8>, Failure>, u32);
+
+pub(super) const MS: Duration = Duration::from_millis(1);
+pub(super) const W0: WorkerId = WorkerId(0);
+pub(super) const W1: WorkerId = WorkerId(1);
+
+/// A pool of which every worker is ready, at a time that the test moves on.
+pub(super) struct Pool {
+    pub(super) scheduler: Scheduler,
+    pub(super) now: Time,
+}
+
+impl Pool {
+    pub(super) fn new(slots: u32) -> Self {
+        Self::with(slots, Prefetch::Auto)
+    }
+
+    pub(super) fn with(slots: u32, prefetch: Prefetch) -> Self {
+        let scheduler = Scheduler::new(Config {
+            slots,
+            threads: 1,
+            prefetch,
+            start_timeout: 4000 * MS,
+            restarts: RestartIntensity::of(slots as usize),
+            server_restarts: RestartIntensity::of_server(),
+        });
+        let mut pool = Self { scheduler, now: Time::ZERO };
+        assert_eq!(pool.tell([]).len(), slots as usize);
+        for worker in (0..u64::from(slots)).map(WorkerId) {
+            assert_eq!(pool.tell([Event::Spawned(worker), Event::WorkerReady(worker)]), []);
+        }
+        pool
+    }
+
+    pub(super) fn tell(&mut self, events: impl IntoIterator<Item = Event>) -> Vec<Action> {
+        self.scheduler.handle(self.now, events)
+    }
+
+    /// The worker has started.
+    pub(super) fn ready(&mut self, worker: WorkerId) -> Vec<Action> {
+        self.tell([Event::WorkerReady(worker), Event::Spawned(worker)])
+    }
+
+    pub(super) fn submit(
+        &mut self,
+        jobs: impl IntoIterator<Item = u64>,
+        limits: Limits,
+    ) -> Vec<Action> {
+        let task = TaskId(0);
+        let spec = |job| Event::Submitted(JobSpec { job: JobId(job), task, size: 8, limits });
+        self.tell(jobs.into_iter().map(spec))
+    }
+
+    /// A reply to the first attempt at a job that ran from `started` until now.
+    pub(super) fn reply(&mut self, worker: WorkerId, job: u64, started: Time) -> Vec<Action> {
+        let ran = (started, self.now);
+        self.tell([Event::Replied(worker, Reply { ticket: first(job), ran, result: Ok(vec![]) })])
+    }
+
+    pub(super) fn exit(&mut self, worker: WorkerId, lanes: Vec<Lane>) -> Vec<Action> {
+        let (exit, epitaph) = (Exit::Signal(11), "it died".to_owned());
+        self.tell([Event::WorkerExited { worker, exit, with_server: false, lanes, epitaph }])
+    }
+
+    /// Lets time pass until the next deadline.
+    pub(super) fn pass(&mut self) -> Vec<Action> {
+        self.now = self.scheduler.next_deadline().expect("something is awaited");
+        self.tell([Event::TimePassed])
+    }
+}
+
+pub(super) fn first(job: u64) -> Ticket {
+    JobId(job).into()
+}
+
+pub(super) fn dispatch(worker: WorkerId, seq: u64, jobs: impl IntoIterator<Item = u64>) -> Action {
+    Action::Dispatch(worker, Seq(seq), jobs.into_iter().map(first).collect())
+}
+
+pub(super) fn lane(started: u64, since: Time, finished: u64) -> Lane {
+    Lane { started: Seq(started), since, finished: Seq(finished) }
+}
+
+/// Of each settlement the job, its result, and the attempts begun.
+pub(super) fn settled(actions: &[Action]) -> Vec<Settlement<'_>> {
+    let ends = actions.iter().filter_map(|action| match action {
+        Action::Settle(job, settled) => Some((job.0, &settled.result, settled.attempts)),
+        _ => None,
+    });
+    ends.collect()
+}
+
+pub(super) fn timeout(timeout: Duration) -> Limits {
+    Limits { timeout: Some(timeout), ..Limits::default() }
+}

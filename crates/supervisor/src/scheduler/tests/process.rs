@@ -1,0 +1,80 @@
+//! A simulated worker: its queue, its run threads, its page of the scoreboard, its unsent replies.
+
+use std::collections::VecDeque;
+
+use super::super::*;
+
+#[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "a world keeps every fact apart, to compare")]
+pub(super) struct Process {
+    pub(super) slot: u32,
+    pub(super) ready: bool,
+    pub(super) killed: bool,
+    pub(super) told_to_stop: bool,
+    pub(super) recalled: bool,
+    pub(super) queue: VecDeque<Call>,
+    pub(super) frames: Vec<(u64, u64)>,
+    pub(super) running: Vec<Call>,
+    pub(super) lanes: Vec<Lane>,
+    pub(super) unreported: VecDeque<(Call, bool)>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Call {
+    pub(super) seq: Seq,
+    pub(super) ticket: Ticket,
+    pub(super) since: Time,
+}
+
+impl Process {
+    pub(super) fn holds(&self, job: JobId) -> bool {
+        let unreported = self.unreported.iter().map(|(call, _)| call);
+        let mut calls = self.queue.iter().chain(&self.running).chain(unreported);
+        calls.any(|call| call.ticket.job == job)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.queue.is_empty() && self.running.is_empty() && self.unreported.is_empty()
+    }
+
+    pub(super) fn can_start(&self) -> bool {
+        self.ready && !self.queue.is_empty() && self.running.len() < self.lanes.len()
+    }
+
+    pub(super) fn start(&mut self, now: Time) {
+        let Some(mut call) = self.queue.pop_front() else { return };
+        call.since = now;
+        let lane = self.lanes.iter_mut().find(|lane| lane.started == lane.finished);
+        let lane = lane.expect("a run thread is free");
+        (lane.started, lane.since) = (call.seq, now);
+        self.running.push(call);
+    }
+
+    pub(super) fn finish(&mut self, well: bool) {
+        let call = self.running.remove(0);
+        let lane = self.lanes.iter_mut().find(|lane| lane.started == call.seq);
+        lane.expect("it runs in a lane").finished = call.seq;
+        self.unreported.push_back((call, well));
+    }
+
+    pub(super) fn give_back(&mut self) -> Vec<Ticket> {
+        self.recalled = false;
+        self.queue.drain(..).map(|call| call.ticket).collect()
+    }
+
+    /// With one run thread at most two frames are with a worker, or what the user allows.
+    pub(super) fn check_load(&self, config: &Config) {
+        let calls = self.queue.len() + self.running.len() + self.unreported.len();
+        if let Prefetch::AtMost(most) = config.prefetch {
+            assert!(calls <= usize::from(config.threads) + most as usize, "{calls} calls held");
+        }
+        let pending = |(first, last): &&(u64, u64)| {
+            let unreported = self.unreported.iter().map(|(call, _)| call);
+            let mut calls = self.queue.iter().chain(&self.running).chain(unreported);
+            calls.any(|call| (*first..=*last).contains(&call.seq.0))
+        };
+        if config.threads == 1 {
+            assert!(self.frames.iter().filter(pending).count() <= 2, "three frames under way");
+        }
+    }
+}
