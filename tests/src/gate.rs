@@ -136,7 +136,7 @@ impl Visitor {
 /// The task's side: says who it is at the gate.
 pub fn visit(context: &Context, gate: &str) -> io::Result<UnixStream> {
     let mut stream = UnixStream::connect(gate)?;
-    let (job, attempt) = (context.job(), context.attempt());
+    let (job, attempt) = (context.job().0, context.attempt());
     stream.write_all(format!("{job} {attempt} {}\n", std::process::id()).as_bytes())?;
     Ok(stream)
 }

@@ -15,4 +15,5 @@ pub use brigade_supervisor::{
     Builder, Control, Failure, Future, Job, JobError, OutputLine, Prefetch, ProcessPool,
     RestartIntensity, Shutdown, StartError, WorkerInfo, protocol,
 };
-pub use brigade_worker::{Context, Registry, Task, builtin, init, json, serve, task};
+pub use brigade_task::{Context, Executor, Handle, Registry, Reserved, Task, json, task};
+pub use brigade_worker::{builtin, init, serve};

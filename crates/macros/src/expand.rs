@@ -28,7 +28,7 @@ struct Options {
 }
 
 fn read_options(attribute: TokenStream) -> Result<Options> {
-    let mut options = Options { name: None, worker: parse_quote!(::brigade_worker) };
+    let mut options = Options { name: None, worker: parse_quote!(::brigade_task) };
     let parser = syn::meta::parser(|meta| {
         if meta.path.is_ident("name") {
             let name: LitStr = meta.value()?.parse()?;
@@ -128,7 +128,7 @@ mod tests {
         let written = expanded(r#"name = "other", crate = crate"#, "fn f() {}");
         assert!(written.contains(r#"name : "other""#), "{written}");
         assert!(written.contains("crate :: task :: Task"), "{written}");
-        assert!(!written.contains("brigade_worker"), "{written}");
+        assert!(!written.contains("brigade_task"), "{written}");
     }
 
     #[test]

@@ -34,7 +34,7 @@ use proc_macro::TokenStream;
 ///   `#[serde(skip_serializing_if)]` do not survive the journey between two processes.
 /// * JSON has no infinities and no NaN: as a result they come out as `null`.
 /// * A task stands in a module, not in the body of another function.
-/// * `#[task(crate = ::path)]` says where the worker crate is, if not at `::brigade_worker`.
+/// * `#[task(crate = ::path)]` says where the worker crate is, if not at `::brigade_task`.
 #[proc_macro_attribute]
 pub fn task(attribute: TokenStream, item: TokenStream) -> TokenStream {
     expand::expand(attribute.into(), &item.into()).into()

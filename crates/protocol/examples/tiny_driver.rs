@@ -14,7 +14,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     assert_eq!(hello.find("double"), Some(TaskId(0)));
 
     let (near, far) = handshake::channel_pair()?;
-    let spawn = Spawn { worker: WorkerId(0), slot: SlotId(0), threads: 1, max_output: 1024 };
+    let spawn =
+        Spawn { worker: WorkerId(0), slot: SlotId(0), threads: 1, max_output: 1024, pool: 0 };
     requests.send(&Request::Spawn(spawn), Some(far))?;
     println!("the worker program says {:?}", reports.receive()?);
 
@@ -24,6 +25,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         task: TaskId(0),
         form: Form::Bincode,
         arguments: Value::Inline(&arguments),
+        label: None,
     };
     let frame = Frame { first: Seq(1), calls: vec![call] };
     near.jobs.send(&codec::encode(&ToWorker::Frame(frame))?)?;

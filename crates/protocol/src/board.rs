@@ -10,9 +10,11 @@
 //!      0  started    the Seq that the run thread runs or last ran; 0 before the first
 //!      8  since      when it started it, in nanoseconds of CLOCK_MONOTONIC
 //!     16  finished   the Seq that it last finished; 0 before the first
+//!     24  done       how far what it runs has come, of …
+//!     32  total      … how much; 0 if it does not say
 //! ```
 //!
-//! A run thread writes `since`, then `started`, and after the job `finished`. All three are
+//! A run thread writes `since`, then `started`, and after the job `finished`. All are
 //! native-endian `u64`: both sides run on one machine. Run threads take calls in the order of
 //! their [`Seq`]: what is above the highest `started` of a page has never been started.
 
@@ -30,6 +32,10 @@ pub const STARTED: usize = 0;
 pub const SINCE: usize = 8;
 /// Offset of `finished` in a lane.
 pub const FINISHED: usize = 16;
+/// Offset of `done` in a lane.
+pub const DONE: usize = 24;
+/// Offset of `total` in a lane.
+pub const TOTAL: usize = 32;
 
 /// What one run thread last wrote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -40,6 +46,8 @@ pub struct Lane {
     pub since: u64,
     /// What it last finished.
     pub finished: Seq,
+    /// How far what it runs has come, of how much, if it says so.
+    pub progress: Option<(u64, u64)>,
 }
 
 impl Lane {
@@ -59,6 +67,10 @@ pub fn read(page: &[u8]) -> Vec<Lane> {
             started: Seq(word(lane, STARTED)),
             since: word(lane, SINCE),
             finished: Seq(word(lane, FINISHED)),
+            progress: match word(lane, TOTAL) {
+                0 => None,
+                total => Some((word(lane, DONE), total)),
+            },
         })
         .filter(|lane| lane.started != Seq(0))
         .collect()

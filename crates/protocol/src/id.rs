@@ -11,14 +11,20 @@ macro_rules! id {
             Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
         )]
         pub struct $name(pub $number);
+    };
+}
 
+macro_rules! plain_display {
+    ($($name:ident),*) => {$(
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 self.0.fmt(f)
             }
         }
-    };
+    )*};
 }
+
+plain_display!(WorkerId, SlotId, TaskId, Seq);
 
 id! {
     /// One call of a task with its arguments, unique within a pool; settled exactly once.
@@ -41,6 +47,31 @@ id! {
     ///
     /// It is what a worker writes on the [scoreboard](crate::board); zero stands for "none yet".
     Seq(u64)
+}
+
+impl JobId {
+    /// The id of the job that is the `count`th, from one, to be submitted by jobs of this worker: so a
+    /// worker gives ids by itself, which no other gives. A pool has at most 2^31 workers in its life.
+    pub fn nested(worker: WorkerId, count: u32) -> Self {
+        Self(((worker.0 & 0x7fff_ffff) + 1) << 32 | u64::from(count))
+    }
+
+    /// The worker whose jobs submitted this one, and its number among those; `None` if it was submitted
+    /// from outside.
+    pub fn origin(self) -> Option<(WorkerId, u32)> {
+        let worker = (self.0 >> 32).checked_sub(1)?;
+        Some((WorkerId(worker), u32::try_from(self.0 & 0xffff_ffff).ok()?))
+    }
+}
+
+/// `42`; if it was submitted by a job, `7.42`: the 42nd that jobs of worker 7 submitted.
+impl fmt::Display for JobId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.origin() {
+            None => self.0.fmt(f),
+            Some((worker, count)) => write!(f, "{worker}.{count}"),
+        }
+    }
 }
 
 /// One attempt at one job: the fencing token of every call and reply.

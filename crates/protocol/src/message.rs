@@ -5,9 +5,11 @@
 //! end; any other change raises [`VERSION`](crate::VERSION).
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::JobError;
 use crate::id::{JobId, Seq, SlotId, TaskId, Ticket, WorkerId};
 
 /// What a worker program says of itself before anything else.
@@ -81,6 +83,8 @@ pub struct Spawn {
     pub threads: u16,
     /// The largest output of a job, in bytes; a larger one fails the job.
     pub max_output: u64,
+    /// Tells handles of this pool's jobs from those of others.
+    pub pool: u64,
 }
 
 /// Fork server to supervisor.
@@ -139,6 +143,35 @@ pub enum ToWorker<'a> {
     Recall,
     /// No more calls will come: finish what there is, then exit.
     Stop,
+    /// One of the jobs that this attempt waits for has ended so. What does not fit was sent before, in
+    /// parts with the ticket of the waiter. Answered with [`FromWorker::Taken`].
+    Settled {
+        /// Who waits.
+        waiter: Ticket,
+        /// The job that ended.
+        job: JobId,
+        /// Its end.
+        #[serde(borrow)]
+        result: Result<Value<'a>, JobError>,
+    },
+    /// This attempt must not wait for what it waits for. Answered with [`FromWorker::Taken`].
+    WaitFailed {
+        /// Who waits.
+        waiter: Ticket,
+        /// Why not.
+        error: JobError,
+    },
+    /// The answer to [`FromWorker::Ask`].
+    Told {
+        /// Who asked.
+        asker: Ticket,
+        /// Yes or no.
+        yes: bool,
+    },
+    /// Somebody wants this attempt to stop by itself, if it can.
+    PleaseStop(Ticket),
+    /// So many more submissions have been taken in.
+    Accepted(u32),
 }
 
 /// Calls that travel together; they are run in this order.
@@ -163,6 +196,8 @@ pub struct Call<'a> {
     /// The arguments.
     #[serde(borrow)]
     pub arguments: Value<'a>,
+    /// The name that its submitter gave it.
+    pub label: Option<&'a str>,
 }
 
 /// How arguments and output are written.
@@ -209,6 +244,92 @@ pub enum FromWorker<'a> {
     Taken,
     /// The supervisor's own mark behind everything that a dead worker sent. A worker never sends it.
     End,
+    /// A running job submits another. At most [`MOST_UNACCEPTED`] of these may be under way.
+    Submit(#[serde(borrow)] Submit<'a>),
+    /// A running job announces one that it may submit later.
+    Reserve {
+        /// The attempt that runs.
+        parent: Ticket,
+        /// The job to come.
+        job: JobId,
+    },
+    /// The job announced will not be submitted.
+    Abandon(JobId),
+    /// This attempt waits until one of these jobs has ended. At most [`MOST_AWAITED`] of them.
+    Wait {
+        /// Who waits.
+        waiter: Ticket,
+        /// For which.
+        jobs: Vec<JobId>,
+    },
+    /// This attempt waits no longer: its time was over.
+    WaitOver(Ticket),
+    /// This attempt wants to know something, or to have it done. Answered with [`ToWorker::Told`].
+    Ask {
+        /// Who asks.
+        asker: Ticket,
+        /// About which job.
+        job: JobId,
+        /// What.
+        question: Question,
+    },
+    /// Cancel these if they have not been started.
+    Cancel(Vec<JobId>),
+}
+
+/// How many [`FromWorker::Submit`] and [`FromWorker::Reserve`] may be under way before they are
+/// [accepted](ToWorker::Accepted).
+pub const MOST_UNACCEPTED: u32 = 256;
+
+/// How many jobs one attempt may wait for at once.
+pub const MOST_AWAITED: usize = 1024;
+
+/// A job on its way from a running job to the supervisor.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Submit<'a> {
+    /// The attempt that submits it.
+    pub parent: Ticket,
+    /// Its id: [`JobId::nested`] of the worker, counting up.
+    pub job: JobId,
+    /// What it calls.
+    pub task: TaskId,
+    /// How its arguments are written.
+    pub form: Form,
+    /// Its arguments; parts carry the ticket of its first attempt.
+    #[serde(borrow)]
+    pub arguments: Value<'a>,
+    /// How it is to be run.
+    pub options: Options,
+    /// Jobs whose ends must be kept until this one has ended: their handles are among its arguments.
+    pub handles: Vec<JobId>,
+}
+
+/// How a job is to be run, where it differs from its pool's ways.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Options {
+    /// From an attempt's start to its end.
+    pub timeout: Option<Duration>,
+    /// Further attempts after an error, a panic or a time-out.
+    pub retries: Option<u32>,
+    /// Further attempts after the death of a worker.
+    pub crash_retries: Option<u32>,
+    /// Higher ones are started first.
+    pub priority: i8,
+    /// A name for people.
+    pub label: Option<Box<str>>,
+}
+
+/// What a running job may ask about another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Question {
+    /// Cancel it unless it has been started: did that end it?
+    Cancel,
+    /// Cancel it, and kill it if it runs: did that end it?
+    Kill,
+    /// Is it running?
+    IsRunning,
+    /// Has it ended, or is it not known at all?
+    HasEnded,
 }
 
 /// How one attempt ended.

@@ -34,6 +34,8 @@ pub struct Builder {
     pub(crate) start_timeout: Duration,
     pub(crate) restarts: Option<RestartIntensity>,
     pub(crate) max_output: u64,
+    pub(crate) max_queued: Option<usize>,
+    pub(crate) max_waiting: usize,
     pub(crate) adopt_orphans: bool,
     pub(crate) output: Option<OutputHandler>,
 }
@@ -49,6 +51,8 @@ impl Default for Builder {
             start_timeout: Duration::from_secs(4),
             restarts: None,
             max_output: 64 * 1024 * 1024,
+            max_queued: None,
+            max_waiting: 256,
             adopt_orphans: false,
             output: None,
         }
@@ -124,6 +128,20 @@ impl Builder {
         self
     }
 
+    /// How many jobs may be queued, that is submitted and not given to a worker: then submitting blocks.
+    /// Jobs that are submitted by jobs are not held up. At least 1. Default: without bound.
+    pub fn max_queued(mut self, jobs: usize) -> Self {
+        self.max_queued = Some(jobs);
+        self
+    }
+
+    /// How many jobs may wait for other jobs at once. For each of them another worker runs, so it bounds
+    /// the number of workers; a wait beyond it fails with an error. At most 10,000. Default 256.
+    pub fn max_waiting(mut self, jobs: usize) -> Self {
+        self.max_waiting = jobs;
+        self
+    }
+
     /// Makes this process a child subreaper (`PR_SET_CHILD_SUBREAPER`), so that what a killed fork
     /// server leaves behind can be found and killed. For programs that start no other children while
     /// the pool lives: those would be killed too. Default: off.
@@ -155,9 +173,20 @@ impl Builder {
         )?;
         let threads = usize::from(self.threads);
         check_range("the number of threads per worker", threads, 1, LANES, "from 1 to 64")?;
+        check_range(
+            "the number of waiting jobs",
+            self.max_waiting,
+            0,
+            Self::MOST_WORKERS,
+            "from 0 to 10000",
+        )?;
+        let max_queued = self.max_queued;
+        if let Some(jobs) = max_queued {
+            check_range("the number of queued jobs", jobs, 1, usize::MAX, "at least 1")?;
+        }
         let limits = self.limits;
         let started = shell::start(self)?;
-        Ok(ProcessPool::new(started, limits))
+        Ok(ProcessPool::new(started, limits, max_queued))
     }
 }
 

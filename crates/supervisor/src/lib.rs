@@ -18,8 +18,7 @@
 
 mod builder;
 pub mod error;
-mod future;
-mod job;
+mod host;
 mod pool;
 pub mod scheduler;
 mod shell;
@@ -30,11 +29,9 @@ mod stream;
 pub mod cli;
 
 pub use brigade_protocol as protocol;
+pub use brigade_task::{Executor, Future, Handle, Job, Reserved, Settlement};
 pub use builder::{Builder, OutputHandler, OutputLine};
 pub use error::{Failure, JobError, StartError, WorkerInfo};
-pub use future::Future;
-pub use job::Job;
 pub use pool::{Control, Lane, ProcessPool, Running, Shutdown, Snapshot};
 pub use scheduler::{Limits, Prefetch, RestartIntensity};
-pub use sink::Settlement;
 pub use stream::{Feed, Settlements};

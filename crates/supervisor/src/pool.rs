@@ -1,92 +1,39 @@
 //! The process pool: workers as processes, jobs as values.
 
-use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use brigade_protocol::codec::MAX_VALUE;
-use brigade_protocol::id::{JobId, SlotId, TaskId};
-use brigade_protocol::message::{BuildId, Form, TaskError, TaskErrorKind, TaskInfo};
-use crossbeam_channel::Receiver;
+use brigade_protocol::id::{JobId, SlotId};
+use brigade_protocol::message::TaskInfo;
+use brigade_task::bound::Bound;
+use brigade_task::host::Host;
+use brigade_task::{Arguments, Executor, Future, Job};
 
 use crate::builder::Builder;
-use crate::error::{Failure, WorkerInfo};
-use crate::future::Future;
-use crate::job::Job;
+use crate::error::{StartError, WorkerInfo};
+use crate::host::Shared;
 use crate::scheduler::Limits;
-use crate::shell::{Inbox, Message, Started, Submission};
-use crate::sink::{self, Cell, Sink};
+pub use crate::scheduler::Statistics;
+use crate::shell::{self, Inbox, Message, Started};
 use crate::stream::{self, Feed, Settlements};
 
 /// A pool of worker processes. Dropping it drains it: everything submitted is finished first.
 pub struct ProcessPool {
     shared: Arc<Shared>,
+    host: Arc<dyn Host>,
     shell: Option<JoinHandle<()>>,
     /// The process that made it: a forked copy has no threads, and must not touch the workers.
     owner: u32,
 }
 
-/// What every handle of a pool shares.
-pub(crate) struct Shared {
-    pub(crate) inbox: Arc<Inbox>,
-    pub(crate) appetite: Arc<AtomicUsize>,
-    /// Disconnected once the pool is over.
-    pub(crate) over: Receiver<Infallible>,
-    /// The caller's own build if bincode arguments can be trusted to mean the same to the worker.
-    own_build: BuildId,
-    limits: Limits,
-    next_job: AtomicU64,
-}
-
-impl Shared {
-    /// Makes a job ready for the loop, or settles it at once if it cannot be.
-    pub(crate) fn submission<T>(
-        &self,
-        job: Job<T>,
-        sink: impl FnOnce(JobId) -> Sink,
-    ) -> Option<Submission> {
-        let id = JobId(self.next_job.fetch_add(1, Ordering::Relaxed));
-        let sink = sink(id);
-        let Job { task, form, arguments, options, .. } = job;
-        let limits = options.limits(self.limits);
-        let checked = self.check(&task, form).and_then(|task| Ok((task, bounded(arguments?)?)));
-        match checked {
-            Ok((task, arguments)) => {
-                Some(Submission { task, form, arguments, limits, label: options.label, sink })
-            }
-            Err(failure) => {
-                sink.settle(sink::refused(id, task.into_owned(), options.label, failure));
-                None
-            }
-        }
-    }
-
-    fn check(&self, task: &str, form: Form) -> Result<TaskId, Failure> {
-        let Some(id) = self.inbox.hello.find(task) else {
-            let offered: Vec<&str> =
-                self.inbox.hello.tasks.iter().map(|task| &*task.name).collect();
-            let offered = offered.join(", ");
-            let reason = format!("no such task: {task}; the worker program offers {offered}");
-            return Err(Failure::Refused(reason));
-        };
-        if form == Form::Bincode && self.inbox.hello.build != self.own_build {
-            let reason = format!(
-                "the worker program is of another build ({}) than this program ({}), so typed \
-                 arguments would be misread; pass them as JSON",
-                self.inbox.hello.build, self.own_build
-            );
-            return Err(Failure::Refused(reason));
-        }
-        Ok(id)
-    }
-}
-
 impl ProcessPool {
-    pub(crate) fn new(started: Started, limits: Limits) -> Self {
+    pub(crate) fn new(started: Started, limits: Limits, max_queued: Option<usize>) -> Self {
         let shared = Shared {
+            id: started.pool,
+            bound: max_queued.map(Bound::new),
             inbox: started.inbox,
             appetite: started.appetite,
             over: started.over,
@@ -94,8 +41,9 @@ impl ProcessPool {
             limits,
             next_job: AtomicU64::new(1),
         };
-        let owner = std::process::id();
-        Self { shared: Arc::new(shared), shell: Some(started.thread), owner }
+        let (owner, shared) = (std::process::id(), Arc::new(shared));
+        let host = Arc::clone(&shared) as Arc<dyn Host>;
+        Self { shared, host, shell: Some(started.thread), owner }
     }
 
     /// A pool to be configured.
@@ -108,25 +56,32 @@ impl ProcessPool {
         &self.shared.inbox.hello.tasks
     }
 
-    /// Submits a job. What prevents it from running is told by the future.
-    pub fn submit<T>(&self, job: Job<T>) -> Future<T> {
-        let cell = Arc::new(Cell::default());
-        let (task, decode) = (job.task.clone(), job.decode);
-        let mut id = JobId(0);
-        let submission = self.shared.submission(job, |job| {
-            id = job;
-            Sink::cell(job, Arc::clone(&cell))
-        });
-        if let Some(submission) = submission {
-            self.shared.inbox.send(Message::Submit(vec![submission]));
-        }
-        Future { job: id, task, cell, decode, pool: Arc::clone(&self.shared.inbox) }
+    /// Submits a job. What prevents it from running is told by the future. Blocks while the queue is
+    /// full, if it has a [bound](Builder::max_queued).
+    pub fn submit<T, A: Arguments>(&self, job: Job<T, A>) -> Future<T> {
+        Executor::submit(self, job)
     }
 
     /// Opens the bulk road: jobs go into the [`Feed`], settlements come out of [`Settlements`] in
     /// order of completion.
     pub fn stream(&self) -> (Feed, Settlements) {
         stream::stream(Arc::clone(&self.shared))
+    }
+
+    /// Changes the number of workers, from 1 to 1024. What a worker too many runs is finished first.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError::OutOfRange`], or [`StartError::TooFewDescriptors`].
+    pub fn resize(&self, workers: usize) -> Result<(), StartError> {
+        let slots = shell::check_resize(workers)?;
+        self.shared.inbox.send(Message::Resize(slots));
+        Ok(())
+    }
+
+    /// What has happened so far; all zero once the pool is gone.
+    pub fn statistics(&self) -> Statistics {
+        self.control().snapshot().map(|snapshot| snapshot.statistics).unwrap_or_default()
     }
 
     /// A handle for looking at the pool and for stopping it from elsewhere.
@@ -164,6 +119,12 @@ impl ProcessPool {
     }
 }
 
+impl Executor for ProcessPool {
+    fn host(&self) -> &Arc<dyn Host> {
+        &self.host
+    }
+}
+
 impl Drop for ProcessPool {
     fn drop(&mut self) {
         if self.shell.is_some() && self.owner == std::process::id() {
@@ -186,6 +147,8 @@ impl fmt::Debug for ProcessPool {
 pub enum Shutdown {
     /// Finish everything that was submitted.
     Drain,
+    /// Cancel what has not been started, and let finish what runs, however long it takes.
+    CancelQueued,
     /// Cancel what has not been started, give what runs this long to finish, then kill it.
     Stop {
         /// The time between asking and killing.
@@ -244,6 +207,8 @@ pub struct Snapshot {
     pub settled: u64,
     /// Every slot that has a worker, in order.
     pub lanes: Vec<Lane>,
+    /// What has happened so far.
+    pub statistics: Statistics,
 }
 
 /// One slot of a [`Snapshot`].
@@ -264,16 +229,12 @@ pub struct Running {
     pub job: JobId,
     /// The submitter's number, if it came by a stream.
     pub tag: Option<u64>,
+    /// The name that its submitter gave it.
+    pub label: Option<Box<str>>,
     /// For how long.
     pub elapsed: Duration,
-}
-
-/// Arguments that no worker takes must not be sent to one.
-fn bounded(arguments: Vec<u8>) -> Result<Vec<u8>, TaskError> {
-    let length = arguments.len();
-    if length <= MAX_VALUE {
-        return Ok(arguments);
-    }
-    let message = format!("arguments of {length} bytes are longer than the limit of {MAX_VALUE}");
-    Err(TaskError::new(TaskErrorKind::BadArguments, message))
+    /// It waits for another job, and its worker's place is given to another worker.
+    pub waiting: bool,
+    /// How far it has come, of how much, if it says so.
+    pub progress: Option<(u64, u64)>,
 }

@@ -1,32 +1,12 @@
 //! Where a job's end is delivered: a future's cell, or a stream. Exactly once, whatever happens.
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
+use brigade_protocol::error::{Failure, JobError};
 use brigade_protocol::id::JobId;
+use brigade_task::Settlement;
+use brigade_task::cell::Cell;
 use crossbeam_channel::Sender;
-
-use crate::error::{Certificate, Failure, JobError, WorkerInfo};
-use crate::scheduler::Time;
-
-/// The end of one job, with its circumstances.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settlement {
-    /// The number under which its submitter knows it; for a stream.
-    pub tag: u64,
-    /// The job.
-    pub job: JobId,
-    /// Its encoded output, or why there is none.
-    pub result: Result<Vec<u8>, JobError>,
-    /// How many attempts were begun.
-    pub attempts: u32,
-    /// The worker of the last attempt.
-    pub worker: Option<WorkerInfo>,
-    /// When it was submitted, since the pool began.
-    pub submitted: Time,
-    /// When its last attempt began and ended, since the pool began.
-    pub ran: Option<(Time, Time)>,
-}
 
 /// The receiving side of one job. Dropped without an end (the pool is gone), it tells so.
 #[derive(Debug)]
@@ -55,6 +35,14 @@ impl Sink {
     pub(crate) fn tag(&self) -> Option<u64> {
         match self.target {
             Some(Target::Stream { tag, .. }) => Some(tag),
+            _ => None,
+        }
+    }
+
+    /// The cell it goes to, if it goes to one.
+    pub(crate) fn as_cell(&self) -> Option<&Arc<Cell>> {
+        match &self.target {
+            Some(Target::Cell(cell)) => Some(cell),
             _ => None,
         }
     }
@@ -93,84 +81,5 @@ pub(crate) fn refused(
     label: Option<Box<str>>,
     failure: Failure,
 ) -> Settlement {
-    let error = JobError(Box::new(Certificate {
-        job,
-        task,
-        label,
-        failure,
-        attempts: 0,
-        allowed: 0,
-        worker: None,
-        killed: None,
-        elapsed: None,
-        last_words: Vec::new(),
-    }));
-    Settlement {
-        tag: 0,
-        job,
-        result: Err(error),
-        attempts: 0,
-        worker: None,
-        submitted: Time::ZERO,
-        ran: None,
-    }
-}
-
-/// A place for one settlement, filled once and awaited by any number of threads.
-#[derive(Debug, Default)]
-pub(crate) struct Cell {
-    place: Mutex<Place>,
-    filled: Condvar,
-}
-
-#[derive(Debug, Default)]
-struct Place {
-    settlement: Option<Settlement>,
-    /// Somebody waits: `notify` is a system call even if nobody does.
-    awaited: bool,
-}
-
-impl Cell {
-    fn fill(&self, settlement: Settlement) {
-        let mut place = self.lock();
-        place.settlement = Some(settlement);
-        let awaited = place.awaited;
-        drop(place);
-        if awaited {
-            self.filled.notify_all();
-        }
-    }
-
-    /// Calls `read` with the settlement if there is one now.
-    pub(crate) fn peek<R>(&self, read: impl FnOnce(&Settlement) -> R) -> Option<R> {
-        self.lock().settlement.as_ref().map(read)
-    }
-
-    /// Waits for the settlement, until `deadline` if there is one.
-    pub(crate) fn wait<R>(
-        &self,
-        deadline: Option<Instant>,
-        read: impl FnOnce(&Settlement) -> R,
-    ) -> Option<R> {
-        let mut place = self.lock();
-        while place.settlement.is_none() {
-            place.awaited = true;
-            place = match deadline {
-                None => self.filled.wait(place).unwrap_or_else(PoisonError::into_inner),
-                Some(deadline) => {
-                    let left = deadline.saturating_duration_since(Instant::now());
-                    if left == Duration::ZERO {
-                        return None;
-                    }
-                    let waited = self.filled.wait_timeout(place, left);
-                    waited.unwrap_or_else(PoisonError::into_inner).0
-                }
-            };
-        }
-        place.settlement.as_ref().map(read)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Place> {
-        self.place.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+    Settlement::bare(job, Err(JobError::unstarted(job, task, label, failure)))
 }

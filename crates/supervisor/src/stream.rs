@@ -7,12 +7,13 @@ use std::convert::Infallible;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
+use brigade_task::host::Host;
+use brigade_task::{Arguments, Job, Settlement};
 use crossbeam_channel::{Receiver, Sender, select};
 
-use crate::job::Job;
-use crate::pool::Shared;
+use crate::host::Shared;
 use crate::shell::{Message, Submission};
-use crate::sink::{Settlement, Sink};
+use crate::sink::Sink;
 
 /// How many jobs are handed to the pool at once.
 const BATCH: usize = 256;
@@ -103,18 +104,19 @@ impl Feed {
     /// Submits a job; `tag` comes back with its settlement. It may wait in a batch of up to 256 until
     /// [`Feed::flush`]. Blocks while the pool has enough to do. Once the [`Settlements`] are dropped,
     /// jobs are dropped too.
-    pub fn push<T>(&mut self, tag: u64, job: Job<T>) {
+    pub fn push<T, A: Arguments>(&mut self, tag: u64, job: Job<T, A>) {
         if self.window.is_closed() {
             return;
         }
-        let bytes = job.arguments.as_ref().map_or(0, Vec::len);
+        let (task, form, arguments, options) = job.into_parts();
+        let bytes = arguments.as_ref().map_or(0, Vec::len);
         if !self.window.try_enter(bytes) {
             // What is held back here may be what the window waits for.
             self.flush();
             self.window.enter(bytes);
         }
-        let to = self.to.clone();
-        let submission = self.shared.submission(job, |id| Sink::stream(id, tag, to));
+        let sink = Sink::stream(self.shared.new_id(), tag, self.to.clone());
+        let submission = self.shared.submission(&task, form, arguments, options, sink);
         self.batch.extend(submission);
         if self.batch.len() >= BATCH {
             self.flush();

@@ -6,7 +6,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use brigade_protocol::board::{FINISHED, LANE, LANES, PAGE, SINCE, STARTED};
+use brigade_protocol::board::{DONE, FINISHED, LANE, LANES, PAGE, SINCE, STARTED, TOTAL};
 use brigade_protocol::id::Seq;
 
 /// One slot's page.
@@ -21,7 +21,9 @@ pub(crate) struct Lane {
     started: AtomicU64,
     since: AtomicU64,
     finished: AtomicU64,
-    unused: [AtomicU64; 5],
+    done: AtomicU64,
+    total: AtomicU64,
+    unused: [AtomicU64; 3],
 }
 
 const _: () = {
@@ -29,6 +31,8 @@ const _: () = {
     assert!(std::mem::offset_of!(Lane, started) == STARTED);
     assert!(std::mem::offset_of!(Lane, since) == SINCE);
     assert!(std::mem::offset_of!(Lane, finished) == FINISHED);
+    assert!(std::mem::offset_of!(Lane, done) == DONE);
+    assert!(std::mem::offset_of!(Lane, total) == TOTAL);
 };
 
 impl Page {
@@ -36,7 +40,7 @@ impl Page {
     /// an earlier worker in this slot.
     pub(crate) fn clear(&self) {
         for lane in &self.lanes {
-            for word in [&lane.started, &lane.since, &lane.finished] {
+            for word in [&lane.started, &lane.since, &lane.finished, &lane.total] {
                 word.store(0, Ordering::Release);
             }
         }
@@ -54,8 +58,15 @@ impl Lane {
     /// Calls must be started in the order of their [`Seq`]: the caller holds the lock under which
     /// it took the call.
     pub(crate) fn start(&self, call: Seq, now: u64) {
+        self.total.store(0, Ordering::Relaxed);
         self.since.store(now, Ordering::Relaxed);
         self.started.store(call.0, Ordering::Release);
+    }
+
+    /// Writes how far the call that runs has come.
+    pub(crate) fn progress(&self, done: u64, total: u64) {
+        self.done.store(done, Ordering::Relaxed);
+        self.total.store(total, Ordering::Release);
     }
 
     /// Writes that the call has run to its end, whatever came of it.

@@ -19,9 +19,6 @@
 //! supervisor's affair. This crate knows nothing of the supervisor but the protocol.
 
 pub mod builtin;
-pub mod json;
-pub mod registry;
-pub mod task;
 
 mod board;
 mod complain;
@@ -30,8 +27,6 @@ mod os;
 mod serve;
 mod worker;
 
-pub use brigade_macros::task;
+pub use brigade_task::{Context, Registry, Task, task};
 
-pub use self::registry::Registry;
 pub use self::serve::{init, serve};
-pub use self::task::{Context, Task};

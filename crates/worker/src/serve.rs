@@ -7,7 +7,7 @@ use brigade_protocol::message::TaskInfo;
 
 use crate::complain::complain;
 use crate::fork_server;
-use crate::registry::Registry;
+use brigade_task::Registry;
 
 /// Makes this process a fork server if a supervisor started it as one: then it serves, and does
 /// not return. Otherwise it returns at once.

@@ -41,7 +41,7 @@ pub fn garble(packets: u32) {
 /// at its own. Then never ends.
 #[task]
 pub fn lie(context: &Context, whose: String) {
-    let own = Ticket { job: JobId(context.job()), attempt: context.attempt() };
+    let own = Ticket { job: context.job(), attempt: context.attempt() };
     let ticket = match &*whose {
         "another" => Ticket { job: JobId(own.job.0 + 1_000_000), ..own },
         _ => Ticket { attempt: own.attempt + 1, ..own },

@@ -37,7 +37,7 @@ use std::panic;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use brigade_worker::registry::Registry;
+use brigade_worker::Registry;
 
 use self::args::Args;
 use self::run::{End, NoRun};

@@ -167,7 +167,7 @@ mod tests {
 
     fn settlement(result: Result<&str, Failure>) -> Settlement {
         let result = result.map(|output| output.as_bytes().to_vec()).map_err(|failure| {
-            JobError(Box::new(Certificate {
+            JobError::new(Certificate {
                 job: JobId(1),
                 task: "sleep".to_owned(),
                 label: None,
@@ -178,7 +178,7 @@ mod tests {
                 worker: Some(WORKER),
                 elapsed: None,
                 last_words: vec!["alas".to_owned(), "\u{1b}\"".to_owned()],
-            }))
+            })
         });
         Settlement {
             tag: 1,

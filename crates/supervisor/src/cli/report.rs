@@ -131,12 +131,12 @@ impl Desk {
 
     fn report_one(&mut self, mut settlement: Settlement) {
         let report = &mut self.report;
-        if let Err(JobError(certificate)) = &mut settlement.result
-            && matches!(certificate.failure, Failure::Refused(_))
+        if let Err(error) = &mut settlement.result
+            && error.is_refused()
         {
             // The task exists, so the pool takes no more jobs. This one fares as those before it.
             report.intake.close();
-            certificate.failure = Failure::Cancelled;
+            error.certificate_mut().failure = Failure::Cancelled;
         }
         let settlement = &settlement;
         report.tally.count(settlement);

@@ -15,6 +15,8 @@ const START_SLACK: Duration = Duration::from_millis(100);
 const STUCK: Duration = Duration::from_millis(2);
 /// How long a worker may take to answer a recall, or to report what it finished.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a worker that is not wanted stays.
+const PARKED: Duration = Duration::from_secs(1);
 /// How long a worker that was told to go may take.
 const LEAVING: Duration = Duration::from_secs(2);
 
@@ -27,13 +29,18 @@ impl Scheduler {
             _ => None,
         };
         let recall = self.has_idle_worker().then(|| self.recallable().map(|(_, at)| at).min());
+        let is_short = self.server == Server::Up
+            && self.wants_workers()
+            && self.workers().count() < self.wanted_now();
         let slots = self.slots.iter().filter_map(|slot| match slot {
-            Slot::Vacant { until } => {
-                (self.server == Server::Up && self.wants_workers()).then_some(*until)
-            }
+            Slot::Vacant { until } => is_short.then_some(*until),
             Slot::Taken(worker) => worker.deadline(),
         });
-        slots.chain(stop).chain(recall.flatten()).min()
+        slots
+            .chain(self.surplus().map(|(_, at)| at).min())
+            .chain(stop)
+            .chain(recall.flatten())
+            .min()
     }
 
     /// Kills what is past its deadline, and looks where one may have passed.
@@ -136,8 +143,18 @@ impl Scheduler {
         }
     }
 
-    /// Lets the workers go once everything is settled and no more will come.
+    /// Lets go the workers that have been too many for a while, and all of them once everything is settled
+    /// and no more will come.
     pub(super) fn retire(&mut self, now: Time, actions: &mut Vec<Action>) {
+        let surplus: Vec<WorkerId> =
+            self.surplus().filter(|(_, at)| *at <= now).map(|(id, _)| id).collect();
+        for id in surplus {
+            if let Some(worker) = self.worker(id) {
+                let deadline = Some(now.saturating_add(LEAVING));
+                worker.state = State::Leaving { why: Why::Retired, deadline };
+                actions.push(Action::Stop(id));
+            }
+        }
         if self.phase == Phase::Running || !self.jobs.is_empty() {
             return;
         }
@@ -151,12 +168,28 @@ impl Scheduler {
         }
     }
 
+    /// The workers beyond those that are wanted, of those that have nothing to do the last, and when they may
+    /// go. Until then they are there for the next wait.
+    fn surplus(&self) -> impl Iterator<Item = (WorkerId, Time)> {
+        let serving =
+            self.workers().filter(|worker| !matches!(worker.state, State::Leaving { .. }));
+        let surplus = serving.count().saturating_sub(self.wanted());
+        let idle = self.slots.iter().rev().filter_map(|slot| match slot {
+            Slot::Taken(worker) if worker.is_serving() && worker.held.is_empty() => Some(worker),
+            _ => None,
+        });
+        idle.take(surplus).map(|worker| (worker.id, worker.last_heard.saturating_add(PARKED)))
+    }
+
     /// Somebody could run what waits elsewhere, or nothing that waits is to be run any more.
     fn has_idle_worker(&self) -> bool {
         let threads = usize::from(self.config.threads);
         matches!(self.phase, Phase::Stopping { .. })
             || (self.jobs.queued() == 0
-                && self.workers().any(|worker| worker.is_serving() && worker.held.len() < threads))
+                && self.slots.iter().zip(&self.permits).any(|(slot, permitted)| {
+                    matches!(slot, Slot::Taken(worker)
+                        if *permitted && worker.is_serving() && worker.held.len() < threads)
+                }))
     }
 
     /// The workers that hold jobs which they have not started, and when to ask for these.
@@ -169,6 +202,7 @@ impl Scheduler {
         };
         self.workers()
             .filter(move |worker| {
+                // Jobs that wait run as well.
                 worker.is_serving() && worker.recall == Recall::None && worker.held.len() > threads
             })
             .map(move |worker| (worker.id, worker.last_heard.saturating_add(patience)))

@@ -47,12 +47,18 @@ impl Scheduler {
         let vacant = Slot::Vacant { until: now };
         let Slot::Taken(worker) = std::mem::replace(&mut self.slots[seat], vacant) else { return };
         let mut explained = false;
+        if !matches!(worker.state, State::Leaving { .. }) {
+            self.jobs.statistics.workers_died += 1;
+        }
         // From the back, so that what was never started comes to the front of the queue in order.
         for held in worker.held.iter().rev() {
             explained |= self.judge(now, &worker, held, death, actions);
         }
         let expected = match worker.state {
-            State::Leaving { why: Why::Retired | Why::Ended | Why::JobTimedOut(_), .. } => true,
+            State::Leaving {
+                why: Why::Retired | Why::Ended | Why::JobTimedOut(_) | Why::JobKilled(_),
+                ..
+            } => true,
             State::Leaving { why: Why::StartTimedOut | Why::Violated | Why::Silent, .. }
             | State::Starting { .. }
             | State::Serving => false,
@@ -86,13 +92,18 @@ impl Scheduler {
             Progress::Finished => None,
         };
         self.jobs.note_over(job, worker.id, ran);
+        // The next attempt submits what it needs anew.
+        self.disown(job, true, actions);
         let failure = match worker.state {
             State::Leaving { why: Why::Ended, .. } => Failure::Cancelled,
+            State::Leaving { why: Why::JobKilled(_), .. } if worker.overran(held) => {
+                Failure::Cancelled
+            }
             _ if worker.overran(held) && ran.is_some() => {
                 Failure::TimedOut(self.jobs.timeout(job).unwrap_or_default())
             }
             // Taken along by another job's time-out, or by the fork server.
-            State::Leaving { why: Why::JobTimedOut(_), .. } => {
+            State::Leaving { why: Why::JobTimedOut(_) | Why::JobKilled(_), .. } => {
                 self.lost(job, death, actions);
                 return false;
             }
@@ -188,8 +199,9 @@ impl Scheduler {
 }
 
 impl Worker {
-    /// It is this attempt's time-out that the worker was killed for.
+    /// It is this attempt that the worker was killed for.
     fn overran(&self, held: &Held) -> bool {
-        matches!(self.state, State::Leaving { why: Why::JobTimedOut(ticket), .. } if ticket == held.ticket)
+        let State::Leaving { why, .. } = self.state else { return false };
+        why == Why::JobTimedOut(held.ticket) || why == Why::JobKilled(held.ticket)
     }
 }

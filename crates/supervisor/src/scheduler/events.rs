@@ -2,16 +2,18 @@
 
 use brigade_protocol::id::{JobId, Ticket, WorkerId};
 
-use super::jobs::Place;
+use super::jobs::{Cancel, Place};
 use super::worker::{Recall, Why};
 use super::{Action, Ending, Failure, JobSpec, Phase, Reply, Scheduler, Time};
 
 impl Scheduler {
     pub(super) fn on_submitted(&mut self, spec: JobSpec, actions: &mut Vec<Action>) {
-        let job = spec.job;
+        let (job, is_nested) = (spec.job, spec.parent.is_some());
         self.jobs.add(spec);
         match &self.phase {
             Phase::Running => {}
+            // What there is to finish may need it.
+            Phase::Draining if is_nested => {}
             Phase::GaveUp(reason) => {
                 let reason = reason.clone();
                 self.jobs.settle(job, Err(Failure::PoolGaveUp(reason)), actions);
@@ -23,13 +25,34 @@ impl Scheduler {
         }
     }
 
-    pub(super) fn on_cancel(&mut self, job: JobId, now: Time, actions: &mut Vec<Action>) {
+    pub(super) fn on_reserved(
+        &mut self,
+        job: JobId,
+        holder: Option<Ticket>,
+        actions: &mut Vec<Action>,
+    ) {
+        self.jobs.reserve(job, holder.map(|holder| holder.job));
+        if self.phase != Phase::Running && holder.is_none() {
+            self.abandon(job, actions);
+        }
+    }
+
+    pub(super) fn on_cancel(
+        &mut self,
+        now: Time,
+        job: JobId,
+        kill: bool,
+        actions: &mut Vec<Action>,
+    ) {
         match self.jobs.place(job) {
             // Settled already; the shell tells how.
             None => actions.push(Action::RefuseCancel(job)),
-            Some(Place::Queued) => self.jobs.settle(job, Err(Failure::Cancelled), actions),
+            Some(Place::Queued | Place::Reserved(_)) => {
+                self.jobs.settle(job, Err(Failure::Cancelled), actions);
+            }
             Some(Place::With(id)) => {
-                self.jobs.mark_cancelled(job, true);
+                let kill = kill && self.config.can_kill;
+                self.jobs.mark_cancelled(job, if kill { Cancel::Kill } else { Cancel::Unstarted });
                 if let Some(worker) = self.worker(id)
                     && worker.is_serving()
                     && !matches!(worker.recall, Recall::Asked { .. })
@@ -59,9 +82,13 @@ impl Scheduler {
         let task = self.jobs.task(ticket.job);
         self.batches.learn(task, ran.1.saturating_sub(ran.0), full_frame);
         self.jobs.note_over(ticket.job, id, Some(ran));
+        self.disown(ticket.job, result.is_err(), actions);
         match result {
             Ok(output) => self.jobs.settle(ticket.job, Ok(output), actions),
-            Err(error) => self.attempt_failed(ticket.job, error.into(), actions),
+            Err(error) => {
+                let failure = self.jobs.as_deadlock(ticket.job, error.into());
+                self.attempt_failed(ticket.job, failure, actions);
+            }
         }
     }
 
@@ -76,11 +103,24 @@ impl Scheduler {
         if !worker.take_returned(now, tickets) {
             return self.kill(id, Why::Violated, actions);
         }
-        let kept: Vec<JobId> = worker.held.iter().map(|held| held.ticket.job).collect();
-        for job in kept {
-            if self.jobs.mark_cancelled(job, false) {
-                actions.push(Action::RefuseCancel(job));
+        let kept: Vec<Ticket> = worker.held.iter().map(|held| held.ticket).collect();
+        for &ticket in &kept {
+            match self.jobs.cancelled(ticket.job) {
+                Cancel::No => {}
+                // What is to be killed is told how that went when it has ended.
+                Cancel::Kill => self.kill(id, Why::JobKilled(ticket), actions),
+                Cancel::Unstarted => {
+                    self.jobs.take_cancelled(ticket.job);
+                    actions.push(Action::RefuseCancel(ticket.job));
+                    actions.push(Action::PleaseStop(id, ticket));
+                }
             }
+        }
+        if matches!(self.phase, Phase::Stopping { .. }) {
+            // Those that run are the last of those that were started.
+            let running = kept.len().saturating_sub(usize::from(self.config.threads));
+            let asked = kept[running..].iter().map(|&ticket| Action::PleaseStop(id, ticket));
+            actions.extend(asked);
         }
         for ticket in tickets.iter().rev() {
             self.give_back(ticket.job, actions);
@@ -90,9 +130,9 @@ impl Scheduler {
     /// A job that was with a worker and was not started goes back to the front of the queue, or
     /// ends if nothing is started any more.
     pub(super) fn give_back(&mut self, job: JobId, actions: &mut Vec<Action>) {
-        let cancelled = self.jobs.mark_cancelled(job, false);
+        let cancelled = self.jobs.take_cancelled(job);
         match &self.phase {
-            _ if cancelled => self.jobs.settle(job, Err(Failure::Cancelled), actions),
+            _ if cancelled != Cancel::No => self.jobs.settle(job, Err(Failure::Cancelled), actions),
             Phase::Running | Phase::Draining => self.jobs.requeue_front(job),
             Phase::Stopping { .. } | Phase::Aborting => {
                 self.jobs.settle(job, Err(Failure::Cancelled), actions);
@@ -112,8 +152,9 @@ impl Scheduler {
         failure: Failure,
         actions: &mut Vec<Action>,
     ) {
-        let cancelled = self.jobs.mark_cancelled(job, false);
-        let may_start = !cancelled && matches!(self.phase, Phase::Running | Phase::Draining);
+        let cancelled = self.jobs.take_cancelled(job);
+        let may_start =
+            cancelled == Cancel::No && matches!(self.phase, Phase::Running | Phase::Draining);
         if let Err(failure) = self.jobs.try_again(job, failure, may_start) {
             self.jobs.settle(job, Err(failure), actions);
         }
@@ -128,7 +169,12 @@ impl Scheduler {
         match (ending, &self.phase) {
             (_, Phase::Aborting | Phase::GaveUp(_))
             | (Ending::Drain, Phase::Draining | Phase::Stopping { .. }) => {}
-            (Ending::Drain, Phase::Running) => self.phase = Phase::Draining,
+            (Ending::Drain, Phase::Running) => {
+                self.phase = Phase::Draining;
+                for job in self.jobs.reserved_by_clients() {
+                    self.abandon(job, actions);
+                }
+            }
             (Ending::Stop(grace), phase) => {
                 // A second request may shorten the grace, never lengthen it.
                 let mut kill_at = now.saturating_add(grace);
@@ -136,11 +182,17 @@ impl Scheduler {
                     kill_at = kill_at.min(*earlier);
                 }
                 self.phase = Phase::Stopping { kill_at };
-                self.jobs.settle_queued(&Failure::Cancelled, actions);
+                self.jobs.settle_unstarted(&Failure::Cancelled, actions);
+                let threads = usize::from(self.config.threads);
+                // The others are asked when they have given back what they have not started.
+                for worker in self.workers().filter(|worker| worker.held.len() <= threads) {
+                    let running = worker.held.iter().filter(|_| worker.is_serving());
+                    actions.extend(running.map(|held| Action::PleaseStop(worker.id, held.ticket)));
+                }
             }
             (Ending::Abort, _) => {
                 self.phase = Phase::Aborting;
-                self.jobs.settle_queued(&Failure::Cancelled, actions);
+                self.jobs.settle_unstarted(&Failure::Cancelled, actions);
                 self.kill_all(Why::Ended, actions);
             }
         }
@@ -151,7 +203,7 @@ impl Scheduler {
             return;
         }
         self.phase = Phase::GaveUp(reason.clone());
-        self.jobs.settle_queued(&Failure::PoolGaveUp(reason), actions);
+        self.jobs.settle_unstarted(&Failure::PoolGaveUp(reason), actions);
         self.kill_all(Why::Ended, actions);
     }
 }

@@ -73,7 +73,7 @@ impl Scheduler {
         }
         for want in [Self::want_now, Self::want_later] {
             for seat in 0..self.slots.len() {
-                while self.jobs.queued() > 0 {
+                while self.jobs.queued() > 0 && self.permits[seat] {
                     let most = want(self, seat);
                     if most == 0 || !self.dispatch(now, seat, most, actions) {
                         break;
@@ -92,7 +92,7 @@ impl Scheduler {
         if !worker.takes_work() || idle == 0 {
             return 0;
         }
-        let fair_share = self.jobs.queued().div_ceil(self.slots.len());
+        let fair_share = self.jobs.queued().div_ceil(self.config.slots as usize);
         idle.min(fair_share).max(self.guided()).min(self.prefetch_room(worker)).max(1)
     }
 
@@ -113,7 +113,7 @@ impl Scheduler {
         if self.inputs > 0 {
             return MOST_JOBS;
         }
-        self.jobs.queued() / (2 * self.slots.len())
+        self.jobs.queued() / (2 * self.config.slots as usize)
     }
 
     /// How many more jobs the user lets this worker hold.
@@ -153,9 +153,18 @@ impl Scheduler {
         }
         let deadline = now.saturating_add(self.config.start_timeout);
         let mut starting = self.workers().filter(|worker| worker.is_unspawned()).count();
+        let wanted = self.wanted_now();
+        // A worker that makes up for a blocked one takes a seat beyond the slots.
+        while self.slots.len() < wanted {
+            self.slots.push(Slot::Vacant { until: Time::ZERO });
+        }
+        let mut missing = wanted.saturating_sub(self.workers().count());
         for (seat, slot) in self.slots.iter_mut().enumerate() {
-            if starting < MOST_STARTING && matches!(slot, Slot::Vacant { until } if *until <= now) {
+            let is_due = matches!(slot, Slot::Vacant { until } if *until <= now);
+            if missing > 0 && starting < MOST_STARTING && is_due {
+                missing -= 1;
                 starting += 1;
+                self.jobs.statistics.workers_started += 1;
                 let id = WorkerId(self.next_worker);
                 self.next_worker += 1;
                 *slot = Slot::Taken(Worker::starting(id, deadline));
@@ -164,6 +173,12 @@ impl Scheduler {
                 actions.push(Action::Spawn(id, slot));
             }
         }
+    }
+
+    /// How many workers there are to be: for each slot one, and if there is something to run, one for each
+    /// that is blocked.
+    pub(super) fn wanted_now(&self) -> usize {
+        if self.jobs.queued() > 0 { self.wanted() } else { self.config.slots as usize }
     }
 
     /// Whether a vacant slot is to be filled.

@@ -1,12 +1,12 @@
 //! The table of unsettled jobs, with the queue of those that are with no worker.
 
-use std::collections::VecDeque;
-
 use brigade_protocol::id::{JobId, TaskId, Ticket, WorkerId};
 use brigade_protocol::message::Exit;
 use rustc_hash::FxHashMap;
 
-use super::{Action, Failure, JobSpec, Limits, Settled, Time};
+use super::queue::Queue;
+use super::waits::{Kin, Wait};
+use super::{Action, Failure, JobSpec, Limits, Settled, Statistics, Time};
 
 #[derive(Debug)]
 struct Job {
@@ -23,7 +23,9 @@ struct Job {
     /// How the workers ended that it took down.
     crashes: Vec<Exit>,
     /// A client waits to hear whether it can still be cancelled.
-    cancelled: bool,
+    cancelled: Cancel,
+    /// What it has to do with other jobs, if it has.
+    kin: Option<Box<Kin>>,
     /// Who ran the last of them, and when.
     last: Option<(WorkerId, Option<(Time, Time)>)>,
 }
@@ -32,6 +34,19 @@ struct Job {
 pub(super) enum Place {
     Queued,
     With(WorkerId),
+    /// Announced by a client, or by this job, and not submitted yet.
+    Reserved(Option<JobId>),
+}
+
+/// What is to become of a job that may have been started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub(super) enum Cancel {
+    #[default]
+    No,
+    /// It ends unless it has been started.
+    Unstarted,
+    /// It ends, if need be with its worker.
+    Kill,
 }
 
 /// A job taken from the queue.
@@ -49,32 +64,151 @@ pub(super) struct Next {
 #[derive(Debug, Default)]
 pub(super) struct Jobs {
     table: FxHashMap<JobId, Job>,
-    /// In the order in which they are to be started. A job that was settled while it was queued
-    /// stays here as an id without a job, and is skipped.
-    queue: VecDeque<JobId>,
+    /// A job that was settled while it was queued stays here as an id without a job, and is skipped.
+    queue: Queue,
     queued: usize,
-    settled: u64,
+    pub(super) statistics: Statistics,
+    /// How many jobs of each worker wait for others.
+    waiting_with: FxHashMap<WorkerId, usize>,
+    waiting: usize,
 }
 
-impl Jobs {
-    pub(super) fn add(&mut self, spec: JobSpec) {
-        let JobSpec { job, task, size, limits } = spec;
-        let job_state = Job {
+impl Job {
+    fn new(task: TaskId, size: usize, limits: Limits, place: Place) -> Self {
+        Self {
             task,
             size,
             limits,
-            place: Place::Queued,
+            place,
             begun: 0,
             failures: 0,
             losses: 0,
             crashes: Vec::new(),
-            cancelled: false,
+            cancelled: Cancel::No,
+            kin: None,
             last: None,
-        };
-        let before = self.table.insert(job, job_state);
-        debug_assert!(before.is_none(), "job {job} submitted twice");
-        self.queue.push_back(job);
+        }
+    }
+}
+
+impl Jobs {
+    pub(super) fn add(&mut self, spec: JobSpec) {
+        let JobSpec { job, task, size, mut limits, parent } = spec;
+        if let Some(parent) = parent.and_then(|parent| self.table.get(&parent.job)) {
+            limits.priority = limits.priority.max(parent.limits.priority);
+        }
+        if let Some(parent) = parent {
+            self.adopt(job, parent.job);
+        }
+        let mut job_state = Job::new(task, size, limits, Place::Queued);
+        let before = self.table.remove(&job);
+        let was_reserved =
+            before.as_ref().is_none_or(|job| matches!(job.place, Place::Reserved(_)));
+        debug_assert!(was_reserved, "job {job} submitted twice");
+        // Who waits for it already goes on doing so.
+        job_state.kin = before.and_then(|job| job.kin);
+        self.table.insert(job, job_state);
+        self.statistics.submitted += 1;
         self.queued += 1;
+        if parent.is_some() {
+            // As on a stack: so the jobs that are alive at once are as few as they can be.
+            self.queue.push_front(limits.priority, job);
+        } else {
+            self.queue.push_back(limits.priority, job);
+        }
+    }
+
+    pub(super) fn reserve(&mut self, job: JobId, holder: Option<JobId>) {
+        if let Some(holder) = holder {
+            self.adopt(job, holder);
+        }
+        let place = Place::Reserved(holder);
+        self.table.insert(job, Job::new(TaskId(u32::MAX), 0, Limits::default(), place));
+    }
+
+    /// Ends all that clients have reserved: nothing more will be taken from them.
+    pub(super) fn reserved_by_clients(&self) -> Vec<JobId> {
+        let reserved = self.table.iter().filter(|(_, job)| job.place == Place::Reserved(None));
+        let mut jobs: Vec<JobId> = reserved.map(|(id, _)| *id).collect();
+        jobs.sort_unstable();
+        jobs
+    }
+
+    fn adopt(&mut self, child: JobId, parent: JobId) {
+        if let Some(parent) = self.table.get_mut(&parent) {
+            let children = &mut parent.kin.get_or_insert_default().children;
+            if !children.contains(&child) {
+                children.push(child);
+            }
+        }
+    }
+
+    /// What the present attempt at a job has submitted or reserved; it has no claim to it any more.
+    pub(super) fn take_children(&mut self, job: JobId) -> Vec<JobId> {
+        let kin = self.table.get_mut(&job).and_then(|job| job.kin.as_mut());
+        kin.map(|kin| std::mem::take(&mut kin.children)).unwrap_or_default()
+    }
+
+    pub(super) fn kin(&mut self, job: JobId) -> &mut Kin {
+        let job = self.table.get_mut(&job).expect("only of unsettled jobs is this asked");
+        job.kin.get_or_insert_default()
+    }
+
+    pub(super) fn wait_of(&self, job: JobId) -> Option<&Wait> {
+        self.table.get(&job)?.kin.as_ref()?.wait.as_ref()
+    }
+
+    pub(super) fn begin_wait(&mut self, wait: Wait) {
+        let waiter = wait.waiter.job;
+        for &job in &wait.jobs {
+            let waiters = &mut self.kin(job).waiters;
+            if !waiters.contains(&waiter) {
+                waiters.push(waiter);
+            }
+        }
+        *self.waiting_with.entry(wait.worker).or_default() += 1;
+        self.waiting += 1;
+        self.statistics.most_waiting = self.statistics.most_waiting.max(self.waiting);
+        let kin = self.kin(waiter);
+        kin.deadlock = None;
+        kin.wait = Some(wait);
+    }
+
+    pub(super) fn end_wait(&mut self, job: JobId) -> Option<Wait> {
+        let wait = self.table.get_mut(&job)?.kin.as_mut()?.wait.take()?;
+        if let Some(count) = self.waiting_with.get_mut(&wait.worker) {
+            *count -= 1;
+            if *count == 0 {
+                self.waiting_with.remove(&wait.worker);
+            }
+        }
+        self.waiting -= 1;
+        Some(wait)
+    }
+
+    /// How many jobs wait for others.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting
+    }
+
+    /// How many jobs of this worker wait for others.
+    pub(super) fn waiting_with(&self, worker: WorkerId) -> usize {
+        if self.waiting == 0 {
+            return 0;
+        }
+        self.waiting_with.get(&worker).copied().unwrap_or(0)
+    }
+
+    /// Puts a job that is waited for before all others, with the priority of the one that waits.
+    pub(super) fn hasten(&mut self, id: JobId, waiter: JobId) {
+        let priority = self.table.get(&waiter).map_or(0, |waiter| waiter.limits.priority);
+        if let Some(job) = self.table.get_mut(&id) {
+            job.limits.priority = job.limits.priority.max(priority);
+            if job.place == Place::Queued {
+                // Where it was before it is skipped: by then it will not be queued any more.
+                self.queue.push_front(job.limits.priority, id);
+            }
+        }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -83,10 +217,6 @@ impl Jobs {
 
     pub(super) fn queued(&self) -> usize {
         self.queued
-    }
-
-    pub(super) fn settled(&self) -> u64 {
-        self.settled
     }
 
     pub(super) fn place(&self, job: JobId) -> Option<Place> {
@@ -103,7 +233,7 @@ impl Jobs {
 
     /// The job that would be taken next.
     pub(super) fn peek(&mut self) -> Option<Next> {
-        while let Some(&id) = self.queue.front() {
+        while let Some(id) = self.queue.front() {
             if let Some(job) = self.table.get(&id)
                 && job.place == Place::Queued
             {
@@ -129,30 +259,58 @@ impl Jobs {
     }
 
     pub(super) fn requeue_front(&mut self, job: JobId) {
-        if self.queue_again(job) {
-            self.queue.push_front(job);
+        if let Some(priority) = self.queue_again(job) {
+            self.queue.push_front(priority, job);
         }
     }
 
-    fn queue_again(&mut self, id: JobId) -> bool {
-        let Some(job) = self.table.get_mut(&id) else { return false };
+    fn queue_again(&mut self, id: JobId) -> Option<i8> {
+        let job = self.table.get_mut(&id)?;
         debug_assert_ne!(job.place, Place::Queued, "job {id} queued twice");
         job.place = Place::Queued;
         self.queued += 1;
-        true
+        Some(job.limits.priority)
     }
 
-    /// Sets whether a client waits for a cancellation, and returns whether one did.
-    pub(super) fn mark_cancelled(&mut self, job: JobId, cancelled: bool) -> bool {
-        let job = self.table.get_mut(&job);
-        job.is_some_and(|job| std::mem::replace(&mut job.cancelled, cancelled))
+    /// Notes that the job is to be cancelled; a graver wish replaces a lighter one.
+    pub(super) fn mark_cancelled(&mut self, job: JobId, cancel: Cancel) {
+        if let Some(job) = self.table.get_mut(&job)
+            && job.cancelled != Cancel::Kill
+        {
+            job.cancelled = cancel;
+        }
+    }
+
+    /// Whether it is to be cancelled.
+    pub(super) fn cancelled(&self, job: JobId) -> Cancel {
+        self.table.get(&job).map(|job| job.cancelled).unwrap_or_default()
+    }
+
+    /// Forgets that it is to be cancelled, and tells whether it was.
+    pub(super) fn take_cancelled(&mut self, job: JobId) -> Cancel {
+        self.table.get_mut(&job).map(|job| std::mem::take(&mut job.cancelled)).unwrap_or_default()
     }
 
     /// An attempt is over that was begun by this worker, at these times if they are known.
     pub(super) fn note_over(&mut self, job: JobId, worker: WorkerId, ran: Option<(Time, Time)>) {
+        self.end_wait(job);
         if let Some(job) = self.table.get_mut(&job) {
             job.begun += 1;
             job.last = Some((worker, ran));
+        }
+    }
+
+    /// What a failure is called if the attempt came to it because its wait closed a cycle.
+    pub(super) fn as_deadlock(&mut self, id: JobId, failure: Failure) -> Failure {
+        let kin = self.table.get_mut(&id).and_then(|job| job.kin.as_mut());
+        let deadlock = kin.and_then(|kin| kin.deadlock.take());
+        match (&failure, deadlock) {
+            (Failure::Failed(error) | Failure::Panicked(error), Some(cycle))
+                if error.message.contains("deadlock") =>
+            {
+                Failure::Deadlock(cycle)
+            }
+            _ => failure,
         }
     }
 
@@ -192,8 +350,10 @@ impl Jobs {
             _ => false,
         };
         if again && may_start {
+            let priority = job.limits.priority;
+            self.statistics.retried += 1;
             self.queue_again(id);
-            self.queue.push_back(id);
+            self.queue.push_back(priority, id);
             return Ok(());
         }
         match failure {
@@ -218,7 +378,7 @@ impl Jobs {
         if job.place == Place::Queued {
             self.queued -= 1;
         }
-        self.settled += 1;
+        self.statistics.count(&result);
         let (worker, ran) = job.last.map_or((None, None), |(worker, ran)| (Some(worker), ran));
         let allowed = match &result {
             Err(Failure::Crashed(_) | Failure::Quarantined(_)) => job.limits.crash_retries,
@@ -235,10 +395,20 @@ impl Jobs {
             ran,
         };
         actions.push(Action::Settle(id, settled));
+        for waiter in job.kin.map(|kin| kin.waiters).unwrap_or_default() {
+            if self.wait_of(waiter).is_some_and(|wait| wait.jobs.contains(&id))
+                && let Some(Wait { worker, waiter, .. }) = self.end_wait(waiter)
+            {
+                actions.push(Action::EndWait(worker, waiter, Ok(id)));
+            }
+        }
     }
 
-    /// Settles everything that is queued.
-    pub(super) fn settle_queued(&mut self, failure: &Failure, actions: &mut Vec<Action>) {
+    /// Settles everything that is queued, and what clients have reserved.
+    pub(super) fn settle_unstarted(&mut self, failure: &Failure, actions: &mut Vec<Action>) {
+        for job in self.reserved_by_clients() {
+            self.settle(job, Err(failure.clone()), actions);
+        }
         while let Some(next) = self.peek() {
             self.queue.pop_front();
             self.settle(next.ticket.job, Err(failure.clone()), actions);

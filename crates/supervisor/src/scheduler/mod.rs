@@ -22,8 +22,8 @@
 //!
 //! The parts: `events` is what becomes of each event; `jobs` the table of unsettled jobs with the
 //! queue; `worker` what one worker holds; `frames` how many jobs travel together; `deaths` the
-//! judgement; `deadlines` everything that happens because time passes; `policy` and `outcome` plain
-//! values.
+//! judgement; `deadlines` everything that happens because time passes; `waits` jobs that
+//! wait for jobs; `policy` and `outcome` plain values.
 
 mod deadlines;
 mod deaths;
@@ -32,6 +32,9 @@ mod frames;
 mod jobs;
 mod outcome;
 mod policy;
+mod queue;
+mod statistics;
+mod waits;
 mod worker;
 
 #[cfg(test)]
@@ -44,12 +47,13 @@ use brigade_protocol::message::{Exit, TaskError};
 use rustc_hash::FxHashMap;
 
 use self::frames::Batches;
-use self::jobs::Jobs;
+use self::jobs::{Jobs, Place};
 use self::policy::Deaths;
 use self::worker::{State, Worker};
 
 pub use self::outcome::{Failure, Settled};
 pub use self::policy::{Limits, Prefetch, RestartIntensity};
+pub use self::statistics::Statistics;
 pub use self::worker::Why;
 
 /// Time since the pool began, without the spans in which it was paused. The shell reads the clock.
@@ -58,10 +62,14 @@ pub type Time = Duration;
 /// Policy, fixed for the life of the pool.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// How many workers.
+    /// How many workers; [`Event::Resized`] changes it.
     pub slots: u32,
     /// How many jobs each runs at once.
     pub threads: u16,
+    /// How many jobs may wait for others at once.
+    pub most_waiting: usize,
+    /// Whether a worker can be killed: a process can, a thread can not.
+    pub can_kill: bool,
     /// How many jobs may wait with a worker.
     pub prefetch: Prefetch,
     /// How long a worker may take from `Spawn` to ready.
@@ -81,8 +89,10 @@ pub struct JobSpec {
     pub task: TaskId,
     /// The bytes of its arguments.
     pub size: usize,
-    /// How long and how often it may be tried.
+    /// How long and how often it may be tried, and how soon.
     pub limits: Limits,
+    /// The attempt that submitted it, if one did.
+    pub parent: Option<Ticket>,
 }
 
 /// What the scoreboard says of one run thread of a worker.
@@ -94,6 +104,8 @@ pub struct Lane {
     pub since: Time,
     /// What it last finished.
     pub finished: Seq,
+    /// How far what it runs has come, of how much, if it says so.
+    pub progress: Option<(u64, u64)>,
 }
 
 /// How one attempt ended, by its worker's word.
@@ -123,8 +135,40 @@ pub enum Ending {
 pub enum Event {
     /// A client asked for this job to be run.
     Submitted(JobSpec),
-    /// A client wants this job back if it has not been started.
-    CancelRequested(JobId),
+    /// A job is announced, by a client or by an attempt that runs.
+    Reserved {
+        /// Which.
+        job: JobId,
+        /// Who announced it.
+        holder: Option<Ticket>,
+    },
+    /// A reserved job will not be submitted.
+    Abandoned(JobId),
+    /// Somebody wants this job to end if it has not been started, or in any case.
+    CancelRequested {
+        /// Which.
+        job: JobId,
+        /// Even if its worker must be killed.
+        kill: bool,
+    },
+    /// An attempt waits until one of these jobs has ended.
+    WaitBegan {
+        /// Where it runs.
+        worker: WorkerId,
+        /// Who waits.
+        waiter: Ticket,
+        /// For what.
+        jobs: Vec<JobId>,
+    },
+    /// An attempt does not wait any longer.
+    WaitOver {
+        /// Where it runs.
+        worker: WorkerId,
+        /// Who waited.
+        waiter: Ticket,
+    },
+    /// The pool is to have so many workers.
+    Resized(u32),
     /// A stream of jobs of unknown length begins.
     InputOpened,
     /// It ended.
@@ -193,6 +237,10 @@ pub enum Action {
     Settle(JobId, Settled),
     /// The job that was to be cancelled has been started.
     RefuseCancel(JobId),
+    /// Tell this attempt that somebody wants it to stop.
+    PleaseStop(WorkerId, Ticket),
+    /// Tell this attempt that the job it waits for has ended, or why it must not wait.
+    EndWait(WorkerId, Ticket, Result<JobId, Failure>),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -235,6 +283,8 @@ pub struct Scheduler {
     seats: FxHashMap<WorkerId, usize>,
     jobs: Jobs,
     batches: Batches,
+    /// Which seats may be given work.
+    permits: Vec<bool>,
     /// Streams that may still bring jobs.
     inputs: usize,
     deaths: Deaths,
@@ -253,6 +303,7 @@ impl Scheduler {
             seats: FxHashMap::default(),
             jobs: Jobs::default(),
             batches: Batches::default(),
+            permits: Vec::new(),
             inputs: 0,
             deaths: Deaths::default(),
             server_deaths: Deaths::default(),
@@ -268,6 +319,7 @@ impl Scheduler {
             self.take(now, event, &mut actions);
         }
         self.expire(now, &mut actions);
+        self.permit();
         self.fill(now, &mut actions);
         self.recall(now, &mut actions);
         self.retire(now, &mut actions);
@@ -294,16 +346,37 @@ impl Scheduler {
         self.jobs.queued()
     }
 
-    /// Jobs settled so far.
-    pub fn settled(&self) -> u64 {
-        self.jobs.settled()
+    /// What has happened so far.
+    pub fn statistics(&self) -> Statistics {
+        self.jobs.statistics
+    }
+
+    /// Whether an attempt at this job waits for another job.
+    pub fn is_waiting(&self, job: JobId) -> bool {
+        self.jobs.wait_of(job).is_some()
+    }
+
+    /// The worker that this job is with.
+    pub fn worker_of(&self, job: JobId) -> Option<WorkerId> {
+        match self.jobs.place(job) {
+            Some(Place::With(worker)) => Some(worker),
+            _ => None,
+        }
+    }
+
+    /// Whether this attempt is with this worker.
+    pub fn holds(&self, worker: WorkerId, ticket: Ticket) -> bool {
+        match self.seats.get(&worker).map(|&seat| &self.slots[seat]) {
+            Some(Slot::Taken(worker)) => worker.held.iter().any(|held| held.ticket == ticket),
+            _ => false,
+        }
     }
 
     /// How many unsettled jobs the pool can make use of: two frames with each worker and as many
     /// queued, but no more than 32,768 unless it has that many workers.
     pub fn appetite(&self) -> usize {
         let frame = self.batches.largest().max(usize::from(self.config.threads));
-        let slots = self.slots.len();
+        let slots = self.config.slots as usize;
         (4 * slots * frame).min(32_768).max(4 * slots)
     }
 
@@ -320,7 +393,7 @@ impl Scheduler {
     fn overran(&self, worker: WorkerId) -> Option<Ticket> {
         match &self.slots[*self.seats.get(&worker)?] {
             Slot::Taken(Worker {
-                state: State::Leaving { why: Why::JobTimedOut(ticket), .. },
+                state: State::Leaving { why: Why::JobTimedOut(ticket) | Why::JobKilled(ticket), .. },
                 ..
             }) => Some(*ticket),
             _ => None,
@@ -330,7 +403,14 @@ impl Scheduler {
     fn take(&mut self, now: Time, event: Event, actions: &mut Vec<Action>) {
         match event {
             Event::Submitted(spec) => self.on_submitted(spec, actions),
-            Event::CancelRequested(job) => self.on_cancel(job, now, actions),
+            Event::Reserved { job, holder } => self.on_reserved(job, holder, actions),
+            Event::Abandoned(job) => self.abandon(job, actions),
+            Event::CancelRequested { job, kill } => self.on_cancel(now, job, kill, actions),
+            Event::WaitBegan { worker, waiter, jobs } => {
+                self.on_wait_began(now, worker, waiter, jobs, actions);
+            }
+            Event::WaitOver { worker, waiter } => self.on_wait_over(worker, waiter, actions),
+            Event::Resized(slots) => self.config.slots = slots,
             Event::InputOpened => self.inputs += 1,
             Event::InputEnded => self.inputs = self.inputs.saturating_sub(1),
             Event::Spawned(worker) => self.note_start(now, worker, true, false),

@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use brigade_protocol::message::Options;
+
 use super::Time;
 
 /// How long one attempt at a job may take and how often the job is tried.
@@ -14,12 +16,26 @@ pub struct Limits {
     pub retries: u32,
     /// Further attempts after the death of a worker; 0 means that the job is never started twice.
     pub crash_retries: u32,
+    /// Jobs of a higher priority are started first.
+    pub priority: i8,
+}
+
+impl Limits {
+    /// What a job may override, overridden.
+    pub(crate) fn overridden(self, options: &Options) -> Self {
+        Self {
+            timeout: options.timeout.or(self.timeout),
+            retries: options.retries.unwrap_or(self.retries),
+            crash_retries: options.crash_retries.unwrap_or(self.crash_retries),
+            priority: options.priority,
+        }
+    }
 }
 
 impl Default for Limits {
     /// No time-out, no retry of an error, and two of a crash.
     fn default() -> Self {
-        Self { timeout: None, retries: 0, crash_retries: 2 }
+        Self { timeout: None, retries: 0, crash_retries: 2, priority: 0 }
     }
 }
 

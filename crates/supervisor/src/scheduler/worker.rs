@@ -51,6 +51,8 @@ pub enum Why {
     StartTimedOut,
     /// This attempt overran its time-out.
     JobTimedOut(Ticket),
+    /// Somebody wanted this attempt killed.
+    JobKilled(Ticket),
     /// Broke the protocol, or can no longer be reached.
     Violated,
     /// Did not answer a recall, or did not report what it finished.

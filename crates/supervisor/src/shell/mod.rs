@@ -1,55 +1,42 @@
-//! The shell: performs what the scheduler decides, and tells it what happened. It decides nothing; its
-//! one time limit is how long the witnesses of a death are waited for.
+//! The shell: performs what the scheduler decides, and tells it what happened. It decides nothing.
 //!
 //! ```text
-//!  submitters ──────┐                    ┌──▶ server thread ──▶ fork server
-//!  reports thread ──┤ Message  ┌──────┐  │
-//!  watch thread ────┼────────▶ │ loop │ ─┼──▶ each worker's channel (never blocks)
-//!  reader threads ──┘          └──────┘  └──▶ sinks: futures, streams
+//!  submitters ──▶ inbox ──▶ ┌──────┐ ◀── Event ── ┌──────┐
+//!                           │ loop │              │ Core │ jobs, sinks, kept ends
+//!  the crew's threads ────▶ └──────┘ ── Action ─▶ └──────┘
+//!                                   └──────────▶ a Crew: Processes, or Threads
 //! ```
 //!
-//! A worker's death has three witnesses, which must all have spoken before it is judged: the watch
-//! thread (its pidfd; its last words), its reader thread (all it sent has been heard), and the fork
-//! server (how it ended).
+//! What jobs run on is a [`Crew`]: worker [processes], or [threads] of this process.
 
-mod board;
-mod burial;
 mod clock;
+mod core;
 mod inbox;
-mod launch;
-mod lines;
-mod link;
-mod orphans;
-mod output;
-mod perform;
-mod server;
+mod kept;
+pub(crate) mod processes;
 mod start;
 mod thread;
-mod watch;
+mod threads;
 
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread::JoinHandle;
 use std::time::Instant;
 
-use brigade_protocol::id::{JobId, TaskId, WorkerId};
-use brigade_protocol::message::{Exit, Form, Report};
+use brigade_protocol::id::{JobId, SlotId, Ticket, WorkerId};
+use brigade_protocol::message::Question;
+use brigade_task::cell::Cell;
 use crossbeam_channel::{RecvTimeoutError, Sender};
-use rustc_hash::FxHashMap;
 
-use self::board::Board;
-use self::burial::ServerDeath;
-use self::clock::Clock;
-use self::link::{Heard, Link, RawReply};
-use self::server::{Command, Ready};
-use self::watch::Watch;
+use self::core::{Core, Obituary};
+use self::processes::News;
+use crate::error::{Failure, WorkerInfo};
+use crate::host::{Occupation, occupy};
 use crate::pool::{Shutdown, Snapshot};
-use crate::scheduler::{Ending, Event, JobSpec, Limits, Reply, Scheduler, Time};
-use crate::sink::Sink;
+use crate::scheduler::{Action, Ending, Event, Lane, Time};
 
+pub(crate) use self::core::{Closure, Submission};
 pub(crate) use self::inbox::Inbox;
-pub(crate) use self::start::{Started, start};
+pub(crate) use self::start::{Started, check_resize, start};
 
 /// How many messages are taken in before the scheduler is asked what to do.
 const MOST_MESSAGES: usize = 256;
@@ -57,196 +44,257 @@ const MOST_MESSAGES: usize = 256;
 /// What reaches the loop.
 pub(crate) enum Message {
     Submit(Vec<Submission>),
-    Cancel { job: JobId, answer: Sender<bool> },
+    Reserve {
+        job: JobId,
+        cell: Arc<Cell>,
+        parent: Option<(WorkerId, Ticket)>,
+    },
+    Abandon(JobId),
+    Keep {
+        job: JobId,
+        cell: Arc<Cell>,
+    },
+    LetGo(JobId),
+    Find {
+        job: JobId,
+        answer: Sender<Option<Arc<Cell>>>,
+    },
+    Cancel {
+        job: JobId,
+        kill: bool,
+        answer: Sender<bool>,
+    },
+    CancelAll(Vec<JobId>),
+    IsRunning {
+        job: JobId,
+        answer: Sender<bool>,
+    },
+    Wait {
+        worker: WorkerId,
+        waiter: Ticket,
+        jobs: Vec<JobId>,
+        answer: Sender<Result<(), Failure>>,
+    },
+    WaitOver {
+        worker: WorkerId,
+        waiter: Ticket,
+    },
     InputOpened,
     InputEnded,
+    Resize(u32),
     Shutdown(Shutdown),
     Pause(Sender<()>),
     Resume,
     Snapshot(Sender<Snapshot>),
-    Heard(WorkerId, Heard),
-    Died { worker: WorkerId, last_words: Vec<String> },
-    Reported { generation: u64, report: Report },
-    ReportsEnded { generation: u64 },
-    ServerStarted(Ready),
-    ServerFailed(String),
-    ServerDied { generation: u64, last_words: Vec<String> },
-    ServerBuried { generation: u64, exit: Exit },
+    /// What a thread of the crew has to tell.
+    Crew(News),
 }
 
-/// A job on its way into the loop.
-pub(crate) struct Submission {
-    pub(crate) task: TaskId,
-    pub(crate) form: Form,
-    pub(crate) arguments: Vec<u8>,
-    pub(crate) limits: Limits,
-    pub(crate) label: Option<Box<str>>,
-    pub(crate) sink: Sink,
+/// What runs the jobs: it does what it is told, and what becomes of it arrives as events in the
+/// [`Core`].
+trait Crew {
+    /// Performs an action about workers.
+    fn perform(&mut self, core: &mut Core, action: Action);
+
+    /// Takes in what one of its threads tells.
+    fn take(&mut self, core: &mut Core, news: News);
+
+    /// Sends the answer to a question of a running job.
+    fn tell(&mut self, core: &mut Core, worker: WorkerId, asker: Ticket, yes: bool);
+
+    /// Tells a waiting job that one of those it waits for has ended, or why it must not wait.
+    fn answer(&mut self, core: &mut Core, worker: WorkerId, waiter: Ticket, end: WaitEnd);
+
+    /// What the workers are doing, with their lanes.
+    fn lanes(&self, core: &Core) -> Vec<(WorkerId, SlotId, Option<WorkerInfo>, Vec<Lane>)>;
+
+    /// What is known of a worker that ran a job which ended.
+    fn obituary(&self, worker: WorkerId) -> Obituary<'_>;
+
+    /// Forgets the workers whose exit the scheduler has been told.
+    fn bury(&mut self);
+
+    /// No worker is left.
+    fn is_gone(&self) -> bool;
+
+    /// Stops all workers.
+    fn pause(&mut self) {}
+
+    /// Lets them go on.
+    fn resume(&mut self) {}
+
+    /// When it wants to be [called](Crew::lose_patience), if nothing happens first.
+    fn patience_ends(&mut self, core: &Core) -> Option<Instant> {
+        let _ = core;
+        None
+    }
+
+    /// Time has passed.
+    fn lose_patience(&mut self, core: &mut Core) {
+        let _ = core;
+    }
+
+    /// The pool has ended.
+    fn leave(self);
 }
 
-/// A job that is not settled.
-struct Entry {
-    submission: Submission,
-    submitted: Time,
+/// How the wait of a running job ends.
+pub(crate) enum WaitEnd {
+    /// This job has ended; here is its end, if it was kept.
+    Settled(JobId, Option<Arc<Cell>>),
+    Failed(Failure),
 }
 
-struct Shell {
-    scheduler: Scheduler,
-    clock: Clock,
-    board: Board,
-    threads: u16,
-    max_output: u64,
-    inbox: Arc<Inbox>,
-    own_inbox: Sender<Message>,
+struct Shell<C> {
+    core: Core,
+    crew: C,
     appetite: Arc<AtomicUsize>,
-    watch: Watch,
-    server: Sender<Command>,
-    server_thread: JoinHandle<()>,
-    server_pidfd: OwnedFd,
-    /// Counts the fork servers.
-    generation: u64,
-    server_death: ServerDeath,
-    links: FxHashMap<WorkerId, Link>,
-    jobs: FxHashMap<JobId, Entry>,
-    cancels: FxHashMap<JobId, Vec<Sender<bool>>>,
-    /// What has happened since the scheduler was last asked.
-    events: Vec<Event>,
-    /// Dead workers that cannot be buried yet, and until when their witnesses are waited for.
-    mourning: Vec<(Instant, WorkerId)>,
-    /// Workers whose exit the scheduler is being told.
-    buried: Vec<WorkerId>,
 }
 
-impl Shell {
+impl<C: Crew> Shell<C> {
     fn run(mut self) {
+        occupy(Some(Occupation::Settling));
         // The first workers are not asked for by anything that happens.
-        self.events.push(Event::TimePassed);
-        while !self.scheduler.is_finished() || !self.links.is_empty() {
-            if self.events.is_empty() {
+        self.core.events.push(Event::TimePassed);
+        while !self.core.scheduler.is_finished() || !self.crew.is_gone() {
+            if self.core.events.is_empty() {
                 self.wait();
             }
-            let now = self.clock.now();
-            let events = std::mem::take(&mut self.events);
-            let actions = self.scheduler.handle(now, events);
-            if let Some(reason) = self.scheduler.gave_up() {
+            let now = self.core.clock.now();
+            let events = std::mem::take(&mut self.core.events);
+            let actions = self.core.scheduler.handle(now, events);
+            if let Some(reason) = self.core.scheduler.gave_up() {
                 // Before the settlements, so that who sees one of them sees this too.
-                self.inbox.set_gave_up(reason);
+                self.core.inbox.set_gave_up(reason);
             }
             for action in actions {
                 self.perform(action);
             }
-            for worker in self.buried.drain(..) {
-                self.links.remove(&worker);
-            }
-            self.appetite.store(self.scheduler.appetite(), Ordering::Relaxed);
+            self.crew.bury();
+            self.appetite.store(self.core.scheduler.appetite(), Ordering::Relaxed);
         }
-        let Self { watch, server, server_thread, .. } = self;
-        // In this order: the fork server's last words are still heard.
-        drop(server);
-        let _ = server_thread.join();
-        drop(watch);
+        self.crew.leave();
+    }
+
+    fn perform(&mut self, action: Action) {
+        match action {
+            Action::Settle(job, settled) => {
+                let obituary = settled.worker.map(|worker| self.crew.obituary(worker));
+                for (worker, asker, yes) in self.core.settle(job, settled, obituary) {
+                    self.crew.tell(&mut self.core, worker, asker, yes);
+                }
+            }
+            Action::RefuseCancel(job) => {
+                for (worker, asker) in self.core.refuse_cancel(job) {
+                    self.crew.tell(&mut self.core, worker, asker, false);
+                }
+            }
+            Action::EndWait(worker, waiter, result) => {
+                let end = match result {
+                    Ok(job) => WaitEnd::Settled(job, self.core.kept.find(job)),
+                    Err(failure) => WaitEnd::Failed(self.core.name_all(failure, None)),
+                };
+                self.crew.answer(&mut self.core, worker, waiter, end);
+            }
+            action => self.crew.perform(&mut self.core, action),
+        }
     }
 
     /// Waits for a message or the scheduler's next deadline, and takes what has come by then.
     fn wait(&mut self) {
-        let deadline = self.scheduler.next_deadline().filter(|_| !self.clock.is_paused());
-        let left = deadline.map(|deadline| deadline.saturating_sub(self.clock.now()));
-        let patience = self.patience_ends();
+        let core = &mut self.core;
+        let deadline = core.scheduler.next_deadline().filter(|_| !core.clock.is_paused());
+        let left = deadline.map(|deadline| deadline.saturating_sub(core.clock.now()));
+        let patience = self.crew.patience_ends(core);
         let patience = patience.map(|until| until.saturating_duration_since(Instant::now()));
         let first = match left.into_iter().chain(patience).min() {
-            None => self.inbox.receiver().recv().map_err(|_| RecvTimeoutError::Disconnected),
-            Some(left) => self.inbox.receiver().recv_timeout(left),
+            None => core.inbox.receiver().recv().map_err(|_| RecvTimeoutError::Disconnected),
+            Some(left) => core.inbox.receiver().recv_timeout(left),
         };
-        self.lose_patience();
-        let Ok(first) = first else { return self.events.push(Event::TimePassed) };
+        self.crew.lose_patience(core);
+        let Ok(first) = first else { return self.core.events.push(Event::TimePassed) };
         self.take(first);
         for _ in 1..MOST_MESSAGES {
-            let Ok(message) = self.inbox.receiver().try_recv() else { break };
+            let Ok(message) = self.core.inbox.receiver().try_recv() else { break };
             self.take(message);
         }
     }
 
     fn take(&mut self, message: Message) {
+        let core = &mut self.core;
         match message {
             Message::Submit(submissions) => {
-                let now = self.clock.now();
+                let now = core.clock.now();
                 for submission in submissions {
-                    self.submit(submission, now);
+                    core.submit(submission, now);
                 }
             }
-            Message::Cancel { job, answer } => {
-                // Settled already: the answer is dropped, and the future looks at its cell.
-                if self.jobs.contains_key(&job) {
-                    self.cancels.entry(job).or_default().push(answer);
-                    self.events.push(Event::CancelRequested(job));
-                }
+            Message::Reserve { job, cell, parent } => core.reserve(job, &cell, parent),
+            Message::Abandon(job) => core.events.push(Event::Abandoned(job)),
+            Message::Keep { job, cell } => core.kept.keep(job, &cell),
+            Message::LetGo(job) => core.kept.let_go(job),
+            Message::Find { job, answer } => drop(answer.send(core.kept.find(job))),
+            Message::Cancel { job, kill, answer } => core.cancel(job, kill, answer.into()),
+            Message::CancelAll(jobs) => {
+                let unsettled = jobs.into_iter().filter(|job| core.jobs.contains_key(job));
+                core.events
+                    .extend(unsettled.map(|job| Event::CancelRequested { job, kill: false }));
             }
-            Message::InputOpened => self.events.push(Event::InputOpened),
-            Message::InputEnded => self.events.push(Event::InputEnded),
-            Message::Shutdown(how) => self.events.push(Event::EndRequested(match how {
+            Message::IsRunning { job, answer } => drop(answer.send(self.is_running(job))),
+            Message::Wait { worker, waiter, jobs, answer } => {
+                core.await_answer(waiter, answer);
+                core.events.push(Event::WaitBegan { worker, waiter, jobs });
+            }
+            Message::WaitOver { worker, waiter } => {
+                core.events.push(Event::WaitOver { worker, waiter });
+            }
+            Message::InputOpened => core.events.push(Event::InputOpened),
+            Message::InputEnded => core.events.push(Event::InputEnded),
+            Message::Resize(slots) => core.events.push(Event::Resized(slots)),
+            Message::Shutdown(how) => core.events.push(Event::EndRequested(match how {
                 Shutdown::Drain => Ending::Drain,
+                Shutdown::CancelQueued => Ending::Stop(Time::MAX),
                 Shutdown::Stop { grace } => Ending::Stop(grace),
                 Shutdown::Abort => Ending::Abort,
             })),
             Message::Pause(done) => {
-                self.pause();
+                core.clock.pause();
+                self.crew.pause();
                 let _ = done.send(());
             }
-            Message::Resume => self.resume(),
-            Message::Snapshot(to) => {
-                let _ = to.send(self.snapshot());
+            Message::Resume => {
+                self.crew.resume();
+                core.clock.resume();
             }
-            Message::Heard(worker, heard) => self.hear(worker, heard),
-            Message::Died { worker, last_words } => self.on_died(worker, last_words),
-            Message::Reported { generation, report } => self.on_report(generation, &report),
-            Message::ReportsEnded { generation } => self.on_reports_ended(generation),
-            Message::ServerStarted(ready) => {
-                self.server_pidfd = ready.pidfd;
-                self.watch.add(ready.watched);
-                self.events.push(Event::ServerStarted);
-            }
-            Message::ServerFailed(reason) => self.events.push(Event::ServerFailed(reason)),
-            Message::ServerDied { generation, last_words } => {
-                self.on_server_died(generation, last_words);
-            }
-            Message::ServerBuried { generation, exit } => self.on_server_buried(generation, exit),
+            Message::Snapshot(to) => drop(to.send(core.snapshot(self.crew.lanes(core)))),
+            Message::Crew(News::Asked { worker, asker, job, question }) => match question {
+                Question::IsRunning => {
+                    let yes = self.is_running(job);
+                    self.crew.tell(&mut self.core, worker, asker, yes);
+                }
+                Question::HasEnded => {
+                    let yes = !core.jobs.contains_key(&job);
+                    self.crew.tell(core, worker, asker, yes);
+                }
+                Question::Cancel | Question::Kill => {
+                    let kill = question == Question::Kill;
+                    if let Some(yes) = core.cancel_for(job, kill, worker, asker) {
+                        self.crew.tell(core, worker, asker, yes);
+                    }
+                }
+            },
+            Message::Crew(news) => self.crew.take(core, news),
         }
     }
 
-    fn submit(&mut self, submission: Submission, now: Time) {
-        let job = submission.sink.job;
-        let Submission { task, limits, .. } = submission;
-        let size = submission.arguments.len();
-        self.jobs.insert(job, Entry { submission, submitted: now });
-        self.events.push(Event::Submitted(JobSpec { job, task, size, limits }));
-    }
-
-    fn hear(&mut self, worker: WorkerId, heard: Heard) {
-        let Some(link) = self.links.get_mut(&worker) else { return };
-        match heard {
-            Heard::Ready => self.events.push(Event::WorkerReady(worker)),
-            Heard::Replies(replies) => {
-                let clock = &self.clock;
-                let reply = |RawReply { ticket, started, elapsed, result }| {
-                    let ran = (clock.at(started), clock.at(started.saturating_add(elapsed)));
-                    Event::Replied(worker, Reply { ticket, ran, result })
-                };
-                self.events.extend(replies.into_iter().map(reply));
-            }
-            Heard::Returned(tickets) => self.events.push(Event::Returned(worker, tickets)),
-            Heard::PartTaken => {
-                link.part_taken();
-                self.flush(worker);
-            }
-            Heard::Violation => {
-                link.death.heard_out = true;
-                self.events.push(Event::Violated(worker));
-                self.conclude(worker);
-            }
-            Heard::End => {
-                link.death.heard_out = true;
-                self.conclude(worker);
-            }
-        }
+    fn is_running(&self, job: JobId) -> bool {
+        let Some(worker) = self.core.scheduler.worker_of(job) else { return false };
+        let lanes = self.crew.lanes(&self.core);
+        lanes.into_iter().filter(|(id, ..)| *id == worker).any(|(id, _, _, lanes)| {
+            lanes.iter().any(|lane| {
+                lane.started != lane.finished
+                    && self.core.scheduler.held(id, lane.started) == Some(job)
+            })
+        })
     }
 }

@@ -12,20 +12,20 @@ use crossbeam_channel::Receiver;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use rustc_hash::FxHashMap;
 
-use super::board::Board;
-use super::burial::ServerDeath;
-use super::clock::Clock;
+use super::core::Core;
 use super::inbox::{Closing, Inbox};
-use super::launch::{Program, system};
-use super::server::Server;
-use super::watch::Watch;
-use super::{Shell, orphans, output, thread};
+use super::processes::{
+    Board, Processes, Program, Server, Watch, children, system, to_standard_error,
+};
+use super::{Crew, Shell, thread};
 use crate::builder::Builder;
 use crate::error::StartError;
+use crate::host::new_pool_id;
 use crate::scheduler::{Config, RestartIntensity, Scheduler};
 
 /// A pool that runs.
 pub(crate) struct Started {
+    pub(crate) pool: u64,
     pub(crate) inbox: Arc<Inbox>,
     pub(crate) appetite: Arc<AtomicUsize>,
     pub(crate) own_build: BuildId,
@@ -46,62 +46,78 @@ pub(crate) fn start(builder: Builder) -> Result<Started, StartError> {
     let program = Program {
         path: builder.program,
         patience: builder.start_timeout,
-        spared: builder.adopt_orphans.then(orphans::children),
+        spared: builder.adopt_orphans.then(children),
         descriptors: raise_descriptor_limit(builder.workers)?,
     };
-    let board = Board::new(builder.workers, builder.threads)
-        .map_err(|error| system("make the scoreboard", error))?;
+    let pages = most_workers(builder.workers) + builder.max_waiting;
+    let board =
+        Board::new(pages, builder.threads).map_err(|error| system("make the scoreboard", error))?;
     let board_copy = board
         .as_fd()
         .try_clone_to_owned()
         .map_err(|error| system("copy the scoreboard's descriptor", error))?;
     let (sender, receiver) = crossbeam_channel::unbounded();
-    let handler = builder.output.unwrap_or_else(output::to_standard_error);
+    let handler = builder.output.unwrap_or_else(to_standard_error);
     let watch = Watch::start(sender.clone(), handler)
         .map_err(|error| system("start the watch thread", error))?;
     let (server, server_thread, ready) = Server::start(program, board_copy, sender.clone())?;
     watch.add(ready.watched);
-    let config = Config {
+    let scheduler = Scheduler::new(Config {
         slots: u32::try_from(builder.workers).expect("the builder bounds the number of workers"),
         threads: builder.threads,
+        most_waiting: builder.max_waiting,
+        can_kill: true,
         prefetch: builder.prefetch,
         start_timeout: builder.start_timeout,
         restarts: builder.restarts.unwrap_or_else(|| RestartIntensity::of(builder.workers)),
         server_restarts: builder.restarts.unwrap_or_else(RestartIntensity::of_server),
-    };
-    let scheduler = Scheduler::new(config);
-    let appetite = Arc::new(AtomicUsize::new(scheduler.appetite()));
-    let (over_sender, over) = crossbeam_channel::bounded(0);
+    });
     let inbox = Arc::new(Inbox::new(sender.clone(), receiver, ready.hello));
-    let shell = Shell {
-        scheduler,
-        clock: Clock::new(),
+    let pool = new_pool_id();
+    let crew = Processes {
+        pool,
         board,
         threads: builder.threads,
         max_output: builder.max_output,
-        inbox: Arc::clone(&inbox),
-        own_inbox: sender,
-        appetite: Arc::clone(&appetite),
+        limits: builder.limits,
+        inbox: sender,
         watch,
         server,
         server_thread,
         server_pidfd: ready.pidfd,
         generation: 0,
-        server_death: ServerDeath::default(),
+        server_death: Default::default(),
         links: FxHashMap::default(),
-        jobs: FxHashMap::default(),
-        cancels: FxHashMap::default(),
-        events: Vec::new(),
         mourning: Vec::new(),
         buried: Vec::new(),
     };
+    run(pool, scheduler, inbox, crew, own_build)
+}
+
+/// Starts the loop.
+pub(super) fn run<C: Crew + Send + 'static>(
+    pool: u64,
+    scheduler: Scheduler,
+    inbox: Arc<Inbox>,
+    crew: C,
+    own_build: BuildId,
+) -> Result<Started, StartError> {
+    let appetite = Arc::new(AtomicUsize::new(scheduler.appetite()));
+    let core = Core::new(scheduler, Arc::clone(&inbox));
+    let shell = Shell { core, crew, appetite: Arc::clone(&appetite) };
+    let (over_sender, over) = crossbeam_channel::bounded(0);
     let closing = Closing { inbox: Arc::clone(&inbox), _over: over_sender };
     let thread = thread::spawn("brigade-loop", move || {
         let _closing = closing;
         shell.run();
     })
     .map_err(|error| system("start a thread", error))?;
-    Ok(Started { inbox, appetite, own_build, thread, over })
+    Ok(Started { pool, inbox, appetite, own_build, thread, over })
+}
+
+/// The most workers that a pool which began with so many can be resized to.
+pub(crate) fn most_workers(workers: usize) -> usize {
+    workers.max(1024)
 }
 
 /// Raises the soft limit of open descriptors to the hard one, if that is enough for so many workers.
@@ -121,4 +137,15 @@ fn raise_descriptor_limit(workers: usize) -> Result<u64, StartError> {
         setrlimit(Resource::RLIMIT_NOFILE, limit, limit).map_err(refused)?;
     }
     Ok(soft)
+}
+
+/// Whether a pool can be resized to so many workers.
+pub(crate) fn check_resize(workers: usize) -> Result<u32, StartError> {
+    let most = most_workers(0);
+    if !(1..=most).contains(&workers) {
+        let what = "the number of workers";
+        return Err(StartError::OutOfRange { what, value: workers, range: "from 1 to 1024" });
+    }
+    raise_descriptor_limit(workers)?;
+    Ok(u32::try_from(workers).expect("it was just bounded"))
 }

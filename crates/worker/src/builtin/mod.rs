@@ -10,13 +10,13 @@ mod value;
 use std::thread;
 use std::time::Duration;
 
-use brigade_macros::task;
+use brigade_task::task;
 
 pub use number::Number;
 pub use value::Value;
 
-use crate::registry::Registry;
-use crate::task::Task;
+use brigade_task::Registry;
+use brigade_task::Task;
 
 /// All built-in tasks.
 pub static ALL: &[&Task] =
@@ -29,13 +29,13 @@ pub fn registry() -> Registry {
 }
 
 /// Counts the primes p with FROM <= p < TO.
-#[task(crate = crate)]
+#[task]
 pub fn prime_count(from: u64, to: u64) -> Result<u64, primes::BeyondLimit> {
     primes::count(from, to)
 }
 
 /// Sleeps for SECONDS and says so.
-#[task(crate = crate)]
+#[task]
 pub fn sleep(seconds: f64) -> Result<String, String> {
     let duration = Duration::try_from_secs_f64(seconds)
         .map_err(|error| format!("cannot sleep for {seconds} seconds: {error}"))?;
@@ -45,7 +45,7 @@ pub fn sleep(seconds: f64) -> Result<String, String> {
 }
 
 /// Doubles X, a whole number or a fraction.
-#[task(crate = crate)]
+#[task]
 pub fn double(x: Number) -> Result<Number, String> {
     x.double().ok_or_else(|| format!("{x} is too large to be doubled"))
 }
@@ -54,7 +54,7 @@ pub fn double(x: Number) -> Result<Number, String> {
 ///
 /// Whole numbers give a whole number if it fits 128 bits; everything else is a fraction. What is
 /// no finite number is an error.
-#[task(crate = crate)]
+#[task]
 pub fn pow(base: Number, exponent: Number) -> Result<Number, String> {
     match base.pow(exponent) {
         Number::Float(power) if !power.is_finite() => {
@@ -65,13 +65,13 @@ pub fn pow(base: Number, exponent: Number) -> Result<Number, String> {
 }
 
 /// Joins A, B and C with spaces; what is not a string is written as JSON.
-#[task(crate = crate)]
+#[task]
 pub fn format(a: Value, b: Value, c: Value) -> String {
     [a.text(), b.text(), c.text()].join(" ")
 }
 
 /// Gives VALUE back as it is.
-#[task(crate = crate)]
+#[task]
 pub fn echo(value: Value) -> Value {
     value
 }
@@ -85,7 +85,7 @@ mod tests {
     use serde::de::DeserializeOwned;
 
     use super::*;
-    use crate::task::Context;
+    use brigade_task::Context;
 
     fn entry(task: &Task, form: Form, arguments: &[u8]) -> Result<Vec<u8>, TaskError> {
         let mut output = Vec::new();

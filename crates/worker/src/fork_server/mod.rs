@@ -35,8 +35,8 @@ use self::descriptors::{DescriptorError, Descriptors};
 use self::family::Family;
 use crate::complain::{BROKEN, complain};
 use crate::os::{self, SingleThreaded};
-use crate::registry::Registry;
 use crate::worker::{self, Birth};
+use brigade_task::Registry;
 
 /// How long it waits for a request before it tidies up, and looks whether the supervisor lives.
 const PATIENCE: Duration = Duration::from_millis(500);

@@ -1,15 +1,17 @@
 //! One call, from its arguments to its reply.
 
+use std::sync::Arc;
+
 use brigade_protocol::codec::{MESSAGE_BUDGET, OVERHEAD};
 use brigade_protocol::message::{TaskError, TaskErrorKind};
+use brigade_task::host::Place;
+use brigade_task::{Context, Registry, panics};
 
+use super::clock;
 use super::packet::Call;
 use super::pending::{Done, Output};
 use super::wire::Wire;
-use super::{clock, panics};
 use crate::board::Lane;
-use crate::registry::Registry;
-use crate::task::Context;
 
 /// A buffer that an unusually large output has made larger than this is not kept.
 const KEPT: usize = 1024 * 1024;
@@ -20,13 +22,14 @@ const LONGEST_LOCATION: usize = 8 * 1024;
 /// Runs the calls of one run thread, one at a time.
 pub(super) struct Runner<'a> {
     registry: &'a Registry,
+    place: Arc<dyn Place>,
     max_output: u64,
     output: Vec<u8>,
 }
 
 impl<'a> Runner<'a> {
-    pub(super) fn new(registry: &'a Registry, max_output: u64) -> Self {
-        Self { registry, max_output, output: Vec::new() }
+    pub(super) fn new(registry: &'a Registry, place: Arc<dyn Place>, max_output: u64) -> Self {
+        Self { registry, place, max_output, output: Vec::new() }
     }
 
     /// Runs a call that has been started at `since`. An output that is too large for a message is
@@ -60,9 +63,11 @@ impl<'a> Runner<'a> {
             let message = format!("no task number {}", call.task);
             return Err(TaskError::new(TaskErrorKind::BadArguments, message));
         };
-        let context = Context::new(call.ticket);
+        let context = Context::at(Arc::clone(&self.place), call.ticket, call.label);
         let output = &mut self.output;
-        panics::catch(|| (task.entry)(&context, call.form, call.arguments, output))??;
+        let result = panics::catch(|| (task.entry)(&context, call.form, call.arguments, output));
+        context.close();
+        result??;
         let (length, most) = (self.output.len(), self.max_output);
         if length as u64 > most {
             let message =

@@ -16,12 +16,15 @@
 //! **Sending** is done by the run thread that ends a frame or empties the queue, without a
 //! hand-over. A reply that stays behind while another job starts is the timekeeper's care.
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use brigade_protocol::id::Ticket;
 use brigade_protocol::ipc_channel::ipc::IpcBytesReceiver;
 
-use super::packet::Message;
+use super::converse::Conversations;
+use super::packet::{Mail, Message};
 use super::pending::{Done, Pending};
 use super::queue::{Hand, Queue, Violation};
 use super::wire::{Owed, Wire};
@@ -46,21 +49,26 @@ pub(super) struct Desk {
     rouse: Condvar,
     /// The stand-in is wanted.
     stand_in: Condvar,
+    /// Something for a run thread that waits in the midst of a job.
+    pub(super) mail: Condvar,
+    /// Somebody was asked to stop.
+    pub(super) stops: AtomicBool,
 }
 
-struct State {
+pub(super) struct State {
     queue: Queue,
     pending: Pending,
     owed: Owed,
-    receiver: Option<IpcBytesReceiver>,
+    pub(super) receiver: Option<IpcBytesReceiver>,
     stand_in_wanted: bool,
     timekeeper: Timekeeper,
     /// Packets received so far.
     received: u64,
     /// Run threads that wait for work.
     idle: usize,
-    /// Run threads that run a job.
-    running: usize,
+    /// The attempts that run.
+    pub(super) running: Vec<Ticket>,
+    pub(super) conversations: Conversations,
     /// Whether the last job took less than a tick.
     quick: bool,
     stopping: bool,
@@ -104,7 +112,8 @@ impl Desk {
             timekeeper: Timekeeper::Awake,
             received: 0,
             idle: 0,
-            running: 0,
+            running: Vec::new(),
+            conversations: Conversations::default(),
             quick: true,
             stopping: false,
         };
@@ -114,6 +123,8 @@ impl Desk {
             work: Condvar::new(),
             rouse: Condvar::new(),
             stand_in: Condvar::new(),
+            mail: Condvar::new(),
+            stops: AtomicBool::new(false),
         }
     }
 
@@ -128,7 +139,8 @@ impl Desk {
         let mut now = done.as_ref().map(|(done, _)| done.ended());
         let mut state = self.lock();
         if let Some((done, output)) = done {
-            state.running -= 1;
+            state.running.retain(|running| *running != done.ticket);
+            self.forget(&mut state, done.ticket);
             state.quick = done.elapsed < TICK;
             state.pending.push(done, output);
             if state.pending.is_full() || !state.queue.continues(hand) {
@@ -139,7 +151,7 @@ impl Desk {
         }
         loop {
             if let Some(seq) = state.queue.take(hand) {
-                state.running += 1;
+                state.running.push(hand.call().ticket);
                 let since = now.unwrap_or_else(clock);
                 // Under the lock, so that calls are started in the order of their places.
                 lane.start(seq, since);
@@ -147,7 +159,7 @@ impl Desk {
             }
             hand.empty();
             if state.stopping {
-                if state.running == 0 {
+                if state.running.is_empty() {
                     return Step::Exit;
                 }
             } else if let Some(receiver) = state.receiver.take() {
@@ -177,7 +189,7 @@ impl Desk {
     /// Takes in what a run thread received, and the receiver. Tells whether something is owed now.
     pub(super) fn take_in(&self, receiver: IpcBytesReceiver, message: Message) -> bool {
         let mut state = self.lock();
-        let calls = state.accept(message);
+        let calls = self.accept(&mut state, message);
         state.receiver = Some(receiver);
         if calls > 0 {
             // This thread takes one of the calls; one of those woken takes the receiver.
@@ -195,7 +207,7 @@ impl Desk {
         message: Message,
     ) -> Option<IpcBytesReceiver> {
         let mut state = self.lock();
-        let calls = state.accept(message);
+        let calls = self.accept(&mut state, message);
         if !state.owed.is_empty() {
             self.rouse.notify_one();
         }
@@ -259,20 +271,20 @@ impl Desk {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         // Nothing of a job runs under this lock; a panic of ours ends the worker.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Wakes at most so many idle run threads.
-    fn wake(&self, state: &State, most: usize) {
+    pub(super) fn wake(&self, state: &State, most: usize) {
         for _ in 0..state.idle.min(most) {
             self.work.notify_one();
         }
     }
 
     /// Sees that the timekeeper looks within a tick.
-    fn rouse(&self, state: &mut State) {
+    pub(super) fn rouse(&self, state: &mut State) {
         if state.timekeeper == Timekeeper::Asleep {
             state.timekeeper = Timekeeper::Awake;
             self.rouse.notify_one();
@@ -280,22 +292,37 @@ impl Desk {
     }
 }
 
-impl State {
+impl Desk {
     /// Takes in a message; returns how many calls it brought.
-    fn accept(&mut self, message: Message) -> usize {
-        self.received += 1;
+    fn accept(&self, state: &mut State, message: Message) -> usize {
+        state.received += 1;
         let accepted: Result<usize, Violation> = match message {
-            Message::Calls(packet) => self.queue.push(packet),
+            Message::Calls(packet) => state.queue.push(packet),
             Message::Part(part) => {
-                self.owed.taken += 1;
-                self.queue.gather(&part).map(|()| 0)
+                state.owed.taken += 1;
+                state.queue.gather(&part).map(|()| 0)
             }
             Message::Recall => {
-                self.owed.returned.push(self.queue.clear());
+                state.owed.returned.push(state.queue.clear());
                 Ok(0)
             }
             Message::Stop => {
-                self.stopping = true;
+                state.stopping = true;
+                Ok(0)
+            }
+            Message::Mail(ticket, mail) => {
+                state.owed.taken += usize::from(!matches!(mail, Mail::Told(_)));
+                let State { queue, conversations, .. } = state;
+                self.mail.notify_all();
+                conversations.deliver(ticket, mail, queue).map(|()| 0)
+            }
+            Message::PleaseStop(ticket) => {
+                self.note_stop(state, ticket);
+                Ok(0)
+            }
+            Message::Accepted(count) => {
+                state.conversations.accepted(count);
+                self.mail.notify_all();
                 Ok(0)
             }
         };
@@ -321,12 +348,12 @@ impl Watch {
     fn misses_a_receiver(&mut self, state: &State) -> bool {
         let news = std::mem::replace(&mut self.received, state.received) != state.received;
         self.quiet = if news { 0 } else { self.quiet.saturating_add(1) };
-        !news && state.receiver.is_some() && state.running > 0 && state.idle == 0
+        !news && state.receiver.is_some() && !state.running.is_empty() && state.idle == 0
     }
 
     /// Whether nothing can come to need it without rousing it.
     fn may_sleep(&self, state: &State) -> bool {
-        if state.running == 0 {
+        if state.running.is_empty() {
             return self.quiet > QUIET_TICKS;
         }
         state.receiver.is_none() || state.stand_in_wanted

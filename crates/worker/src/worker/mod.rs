@@ -16,9 +16,10 @@
 //! knows from the scoreboard what it was doing.
 
 mod call;
+mod converse;
 mod desk;
+mod nested;
 mod packet;
-mod panics;
 mod pending;
 mod queue;
 mod threads;
@@ -26,6 +27,7 @@ mod wire;
 
 use std::fs::File;
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 
 use brigade_protocol::WORKER_VARIABLE;
 use brigade_protocol::handshake::FarEnds;
@@ -36,12 +38,13 @@ use nix::sys::signal::Signal;
 use nix::unistd::{self, Pid};
 
 use self::desk::Desk;
+use self::nested::Pool;
 use self::threads::Crew;
 use self::wire::Wire;
 use crate::board::Page;
 use crate::complain::{BROKEN, complain};
 use crate::os::{self, SingleThreaded};
-use crate::registry::Registry;
+use brigade_task::Registry;
 
 /// If memory runs out, the system is to end a worker rather than the supervisor.
 const OOM_SCORE: i32 = 500;
@@ -66,11 +69,13 @@ pub(crate) fn run(birth: Birth<'_>) -> ! {
     };
     let Birth { spawn, ends, output, scoreboard, registry, .. } = birth;
     drop((output, scoreboard));
-    panics::install_hook();
+    brigade_task::panics::install_hook();
     let wire = Wire::new(ends.replies);
     wire.ready();
-    let desk = Desk::new(ends.jobs, wire);
-    threads::main(&Crew { desk, page, registry, spawn })
+    // A worker never returns, so what its threads share lives as long as they do.
+    let desk: &'static Desk = Box::leak(Box::new(Desk::new(ends.jobs, wire)));
+    let pool = Pool::new(desk, spawn.worker, spawn.pool, registry, spawn.max_output);
+    threads::main(&Crew { desk, page, registry, spawn, pool: Arc::new(pool) })
 }
 
 fn set_up(birth: &Birth<'_>) -> std::io::Result<&'static Page> {

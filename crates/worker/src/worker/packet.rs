@@ -4,7 +4,8 @@
 use std::ops::Range;
 
 use brigade_protocol::codec::{self, DecodeError};
-use brigade_protocol::id::{Seq, TaskId, Ticket};
+use brigade_protocol::error::JobError;
+use brigade_protocol::id::{JobId, Seq, TaskId, Ticket};
 use brigade_protocol::message::{self, Form, ToWorker, Value};
 
 /// A [`ToWorker`] that owns its bytes.
@@ -13,6 +14,27 @@ pub(super) enum Message {
     Part(Part),
     Recall,
     Stop,
+    /// A run thread waits for it.
+    Mail(Ticket, Mail),
+    PleaseStop(Ticket),
+    Accepted(u32),
+}
+
+/// What a run thread waits for.
+pub(super) enum Mail {
+    /// A job has ended.
+    Settled(JobId, Result<Output, JobError>),
+    /// It must not be waited for.
+    Failed(JobError),
+    /// Yes or no.
+    Told(bool),
+}
+
+/// The output of a job that is waited for.
+pub(super) enum Output {
+    Here(Vec<u8>),
+    /// It came before, in parts that should add up to this many bytes.
+    Parts(u64),
 }
 
 /// A frame of calls.
@@ -27,6 +49,7 @@ struct Entry {
     task: TaskId,
     form: Form,
     arguments: Arguments,
+    label: Option<Range<usize>>,
 }
 
 enum Arguments {
@@ -51,6 +74,7 @@ pub(super) struct Call<'a> {
     pub(super) task: TaskId,
     pub(super) form: Form,
     pub(super) arguments: &'a [u8],
+    pub(super) label: Option<&'a str>,
 }
 
 impl Message {
@@ -59,6 +83,17 @@ impl Message {
         Ok(match codec::decode(&packet)? {
             ToWorker::Recall => Self::Recall,
             ToWorker::Stop => Self::Stop,
+            ToWorker::PleaseStop(ticket) => Self::PleaseStop(ticket),
+            ToWorker::Accepted(count) => Self::Accepted(count),
+            ToWorker::Told { asker, yes } => Self::Mail(asker, Mail::Told(yes)),
+            ToWorker::WaitFailed { waiter, error } => Self::Mail(waiter, Mail::Failed(error)),
+            ToWorker::Settled { waiter, job, result } => {
+                let output = |value| match value {
+                    Value::Inline(bytes) => Output::Here(<[u8]>::to_vec(bytes)),
+                    Value::Parts(length) => Output::Parts(length),
+                };
+                Self::Mail(waiter, Mail::Settled(job, result.map(output)))
+            }
             ToWorker::Part { ticket, bytes } => {
                 let piece = place(bytes, &packet);
                 Self::Part(Part { packet, piece, ticket })
@@ -78,7 +113,8 @@ impl Entry {
             Value::Inline(bytes) => Arguments::Here(place(bytes, packet)),
             Value::Parts(length) => Arguments::Parts(length),
         };
-        Self { ticket: call.ticket, task: call.task, form: call.form, arguments }
+        let label = call.label.map(|label| place(label.as_bytes(), packet));
+        Self { ticket: call.ticket, task: call.task, form: call.form, arguments, label }
     }
 }
 
@@ -130,13 +166,14 @@ impl Packet {
 
     /// One call, counted from zero.
     pub(super) fn call(&self, index: usize) -> Call<'_> {
-        let Entry { ticket, task, form, ref arguments } = self.calls[index];
+        let Entry { ticket, task, form, ref arguments, ref label } = self.calls[index];
         let arguments = match arguments {
             Arguments::Here(place) => &self.bytes[place.clone()],
             Arguments::Gathered(bytes) => bytes,
             Arguments::Parts(_) => unreachable!("a packet is gathered before it is queued"),
         };
-        Call { seq: self.seq(index), ticket, task, form, arguments }
+        let label = label.clone().and_then(|place| str::from_utf8(&self.bytes[place]).ok());
+        Call { seq: self.seq(index), ticket, task, form, arguments, label }
     }
 
     /// The attempts from `index` on.

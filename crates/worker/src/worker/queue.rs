@@ -80,6 +80,12 @@ impl Queue {
         Ok(())
     }
 
+    /// Takes what was gathered for an attempt, if it is this long.
+    pub(super) fn take_parts(&mut self, ticket: Ticket, length: u64) -> Result<Vec<u8>, Violation> {
+        let whole = self.parts.remove(&ticket).filter(|whole| whole.len() as u64 == length);
+        whole.ok_or(Violation::Sum(ticket))
+    }
+
     /// Takes the next call into the hand.
     pub(super) fn take(&mut self, hand: &mut Hand) -> Option<Seq> {
         let head = self.frames.front_mut()?;
@@ -143,6 +149,7 @@ mod tests {
             ticket: JobId(job).into(),
             task: TaskId(0),
             form: Form::Word,
+            label: None,
             arguments: match parts.iter().find(|part| part.0 == job) {
                 Some(&(_, length)) => Value::Parts(length),
                 None => Value::Inline(text.as_bytes()),

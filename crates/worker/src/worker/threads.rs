@@ -10,6 +10,7 @@
 use std::convert::Infallible;
 use std::io::{self, Write};
 use std::panic::{self, AssertUnwindSafe};
+use std::sync::Arc;
 use std::thread::{self, Scope};
 use std::time::Duration;
 
@@ -19,17 +20,19 @@ use brigade_protocol::message::Spawn;
 
 use super::call::Runner;
 use super::desk::{Desk, Errand, Step, Watch};
+use super::nested::{Pool, RunThread};
 use super::packet::Message;
 use super::queue::Hand;
 use super::{broken, supervisor_gone, violation};
 use crate::board::Page;
 use crate::complain::BROKEN;
 use crate::os;
-use crate::registry::Registry;
+use brigade_task::Registry;
 
 /// What the run threads need.
 pub(super) struct Crew<'a> {
-    pub(super) desk: Desk,
+    pub(super) desk: &'static Desk,
+    pub(super) pool: Arc<Pool>,
     pub(super) page: &'static Page,
     pub(super) registry: &'a Registry,
     pub(super) spawn: Spawn,
@@ -54,9 +57,10 @@ fn start_others<'scope>(crew: &'scope Crew<'_>, scope: &'scope Scope<'scope, '_>
 
 /// A run thread. `before_first` is called when it has received the first calls.
 fn run_jobs(crew: &Crew<'_>, lane: usize, before_first: impl FnOnce()) -> ! {
-    let desk = &crew.desk;
+    let desk = crew.desk;
     let lane = crew.page.lane(lane);
-    let mut runner = Runner::new(crew.registry, crew.spawn.max_output);
+    let place = RunThread { pool: Arc::clone(&crew.pool), lane };
+    let mut runner = Runner::new(crew.registry, Arc::new(place), crew.spawn.max_output);
     let mut hand = Hand::default();
     let mut before_first = Some(before_first);
     let mut step = desk.next(lane, &mut hand, None);
@@ -73,7 +77,7 @@ fn run_jobs(crew: &Crew<'_>, lane: usize, before_first: impl FnOnce()) -> ! {
                 let _ = io::stdout().flush();
             }
             Step::Receive(receiver) => {
-                let message = receive(&receiver).unwrap_or_else(|_| supervisor_gone());
+                let message = receive_or_die(&receiver);
                 if matches!(message, Message::Calls(_))
                     && let Some(prepare) = before_first.take()
                 {
@@ -97,7 +101,7 @@ fn keep_time<'scope>(crew: &'scope Crew<'_>, scope: &'scope Scope<'scope, '_>) -
     loop {
         match crew.desk.next_errand(&mut watch) {
             Errand::Send => crew.desk.send(),
-            Errand::HireStandIn => match start(scope, "stand-in", || stand_in(&crew.desk)) {
+            Errand::HireStandIn => match start(scope, "stand-in", || stand_in(crew.desk)) {
                 Ok(()) => watch.hired(),
                 // Until there is one, recalls wait for the end of a job. It is tried again in a tick.
                 Err(_) => thread::sleep(Duration::from_millis(1)),
@@ -118,6 +122,11 @@ fn stand_in(desk: &Desk) -> ! {
             }
         }
     }
+}
+
+/// The next message. Without a supervisor there is nothing to live for.
+pub(super) fn receive_or_die(receiver: &IpcBytesReceiver) -> Message {
+    receive(receiver).unwrap_or_else(|_| supervisor_gone())
 }
 
 fn receive(receiver: &IpcBytesReceiver) -> Result<Message, IpcError> {

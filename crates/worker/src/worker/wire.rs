@@ -80,7 +80,7 @@ impl Sender {
         }
     }
 
-    fn send(&mut self, message: &FromWorker<'_>) {
+    pub(super) fn send(&mut self, message: &FromWorker<'_>) {
         self.buffer.clear();
         let encoded = codec::encode_value(message, &mut self.buffer);
         if encoded.is_err() || self.buffer.len() > MAX_MESSAGE {

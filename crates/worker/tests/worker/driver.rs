@@ -92,7 +92,7 @@ impl Server {
         pass(&self.socket, &writer);
         drop(writer);
         let slot = SlotId(u32::try_from(id.0).unwrap());
-        let spawn = Spawn { worker: id, slot, threads, max_output };
+        let spawn = Spawn { worker: id, slot, threads, max_output, pool: 7 };
         self.requests.send(&Request::Spawn(spawn), Some(far)).unwrap();
         assert!(
             matches!(self.reports.receive(), Ok(Report::Spawned { worker, .. }) if worker == id)
@@ -151,7 +151,7 @@ impl Worker {
             .map(|&(task, form, bytes)| {
                 let (ticket, task) = (JobId(self.next).into(), self.task(task));
                 self.next += 1;
-                Call { ticket, task, form, arguments: Value::Inline(bytes) }
+                Call { ticket, task, form, arguments: Value::Inline(bytes), label: None }
             })
             .collect();
         self.say(&ToWorker::Frame(Frame { first, calls }));
@@ -165,7 +165,7 @@ impl Worker {
             assert_eq!(self.hear(), Said::Taken);
         }
         let (task, arguments) = (self.task(task), Value::Parts(arguments.len() as u64));
-        let call = Call { ticket, task, form: Form::Json, arguments };
+        let call = Call { ticket, task, form: Form::Json, arguments, label: None };
         self.say(&ToWorker::Frame(Frame { first: Seq(self.next), calls: vec![call] }));
         self.next += 1;
     }
@@ -180,7 +180,14 @@ impl Worker {
         match codec::decode(&packet).unwrap() {
             FromWorker::Ready => Said::Ready,
             FromWorker::Taken => Said::Taken,
-            FromWorker::End => panic!("a worker never says this"),
+            other @ (FromWorker::End
+            | FromWorker::Submit(_)
+            | FromWorker::Reserve { .. }
+            | FromWorker::Abandon(_)
+            | FromWorker::Wait { .. }
+            | FromWorker::WaitOver(_)
+            | FromWorker::Ask { .. }
+            | FromWorker::Cancel(_)) => panic!("none of these tasks says {other:?}"),
             FromWorker::Returned(tickets) => {
                 Said::Returned(tickets.iter().map(|ticket| ticket.job.0).collect())
             }

@@ -255,7 +255,7 @@ fn an_unknown_task_is_an_error() {
     let mut server = Server::start();
     let mut worker = server.spawn();
     let (ticket, task, form) = (JobId(9).into(), TaskId(1000), Form::Json);
-    let call = Call { ticket, task, form, arguments: Value::Inline(b"") };
+    let call = Call { ticket, task, form, arguments: Value::Inline(b""), label: None };
     worker.say(&ToWorker::Frame(Frame { first: Seq(1), calls: vec![call] }));
     let (job, result) = worker.replies(1).remove(0);
     assert_eq!((job, &*result.unwrap_err().message), (9, "no task number 1000"));

@@ -182,7 +182,7 @@ fn what_waits_behind_a_long_job_is_called_back_for_an_idle_worker() {
 fn a_queued_job_is_cancelled_and_a_running_one_is_not() {
     let mut pool = Pool::with(1, Prefetch::AtMost(1));
     let _ = pool.submit(1..=3, Limits::default());
-    let cancel = |job| [Event::CancelRequested(JobId(job))];
+    let cancel = |job| [Event::CancelRequested { job: JobId(job), kill: false }];
     assert_eq!(settled(&pool.tell(cancel(3))), [(3, &Err(Failure::Cancelled), 0)]);
     // Job 2 waits with the worker, job 1 runs there.
     assert_eq!(pool.tell(cancel(2)), [Action::Recall(W0)]);
@@ -212,7 +212,10 @@ fn an_error_is_retried_only_if_asked() {
 fn a_job_that_failed_while_it_was_to_be_cancelled_is_not_tried_again() {
     let mut pool = Pool::new(1);
     let _ = pool.submit([1], Limits { retries: 1, ..Limits::default() });
-    assert_eq!(pool.tell([Event::CancelRequested(JobId(1))]), [Action::Recall(W0)]);
+    assert_eq!(
+        pool.tell([Event::CancelRequested { job: JobId(1), kill: false }]),
+        [Action::Recall(W0)]
+    );
     let error = TaskError::new(TaskErrorKind::Failed, "no");
     let ran = (Time::ZERO, Time::ZERO);
     let reply = Reply { ticket: first(1), ran, result: Err(error.clone()) };
@@ -303,7 +306,7 @@ fn a_worker_that_lies_is_killed() {
 fn a_worker_that_does_not_answer_a_recall_is_killed() {
     let mut pool = Pool::with(1, Prefetch::AtMost(1));
     let _ = pool.submit(1..=3, Limits::default());
-    let _ = pool.tell([Event::CancelRequested(JobId(2))]);
+    let _ = pool.tell([Event::CancelRequested { job: JobId(2), kill: false }]);
     assert_eq!(pool.pass(), [Action::Kill(W0, Why::Silent)]);
     assert_eq!(pool.now, 10_000 * MS);
 }
@@ -312,8 +315,9 @@ fn a_worker_that_does_not_answer_a_recall_is_killed() {
 fn large_arguments_and_jobs_that_must_not_be_lost_have_a_frame_for_themselves() {
     let mut pool = Pool::new(1);
     let limits = Limits::default();
-    let spec =
-        |job, size| Event::Submitted(JobSpec { job: JobId(job), task: TaskId(0), size, limits });
+    let spec = |job, size| {
+        Event::Submitted(JobSpec { job: JobId(job), task: TaskId(0), size, limits, parent: None })
+    };
     let actions = pool.tell([spec(1, 10_000_000), spec(2, 8), spec(3, 8)]);
     assert_eq!(actions, [dispatch(W0, 1, [1]), dispatch(W0, 2, [2])]);
     for crash_retries in [0, 1] {
@@ -333,6 +337,8 @@ fn large_arguments_and_jobs_that_must_not_be_lost_have_a_frame_for_themselves() 
 #[test]
 fn large_arguments_do_not_keep_run_threads_idle() {
     let mut scheduler = Scheduler::new(Config {
+        most_waiting: 16,
+        can_kill: true,
         slots: 1,
         threads: 4,
         prefetch: Prefetch::AtMost(0),
@@ -344,7 +350,8 @@ fn large_arguments_do_not_keep_run_threads_idle() {
     let _ = tell(vec![]);
     let _ = tell(vec![Event::Spawned(W0), Event::WorkerReady(W0)]);
     let (task, size, limits) = (TaskId(0), 10_000_000, Limits::default());
-    let spec = |job| Event::Submitted(JobSpec { job: JobId(job), task, size, limits });
+    let spec =
+        |job| Event::Submitted(JobSpec { job: JobId(job), task, size, limits, parent: None });
     let actions = tell((1..=5).map(spec).collect());
     assert_eq!(actions, (1..=4).map(|job| dispatch(W0, job, [job])).collect::<Vec<_>>());
 }
@@ -371,7 +378,7 @@ fn jobs_that_share_a_frame_with_killers_are_not_charged() {
 fn a_give_back_that_is_partly_a_lie_is_a_violation_and_loses_nothing() {
     let mut pool = Pool::with(1, Prefetch::AtMost(1));
     let _ = pool.submit(1..=3, Limits::default());
-    let _ = pool.tell([Event::CancelRequested(JobId(2))]);
+    let _ = pool.tell([Event::CancelRequested { job: JobId(2), kill: false }]);
     for lie in [vec![first(2), first(2)], vec![first(2), first(7)]] {
         let _ = pool.tell([Event::Returned(W0, lie)]);
     }

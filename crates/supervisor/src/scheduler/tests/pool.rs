@@ -25,6 +25,8 @@ impl Pool {
         let scheduler = Scheduler::new(Config {
             slots,
             threads: 1,
+            most_waiting: 16,
+            can_kill: true,
             prefetch,
             start_timeout: 4000 * MS,
             restarts: RestartIntensity::of(slots as usize),
@@ -53,7 +55,9 @@ impl Pool {
         limits: Limits,
     ) -> Vec<Action> {
         let task = TaskId(0);
-        let spec = |job| Event::Submitted(JobSpec { job: JobId(job), task, size: 8, limits });
+        let spec = |job| {
+            Event::Submitted(JobSpec { job: JobId(job), task, size: 8, limits, parent: None })
+        };
         self.tell(jobs.into_iter().map(spec))
     }
 
@@ -84,7 +88,7 @@ pub(super) fn dispatch(worker: WorkerId, seq: u64, jobs: impl IntoIterator<Item 
 }
 
 pub(super) fn lane(started: u64, since: Time, finished: u64) -> Lane {
-    Lane { started: Seq(started), since, finished: Seq(finished) }
+    Lane { started: Seq(started), since, finished: Seq(finished), progress: None }
 }
 
 /// Of each settlement the job, its result, and the attempts begun.

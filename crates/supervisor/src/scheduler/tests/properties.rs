@@ -13,6 +13,7 @@ fn limits() -> impl Strategy<Value = Limits> {
         timeout: timeout.map(Duration::from_millis),
         retries,
         crash_retries,
+        priority: 0,
     })
 }
 
@@ -41,6 +42,8 @@ fn config() -> impl Strategy<Value = Config> {
     (1u32..5, 1u16..4, prefetch, 0usize..8).prop_map(|(slots, threads, prefetch, max)| Config {
         slots,
         threads,
+        most_waiting: 8,
+        can_kill: true,
         prefetch,
         start_timeout: Duration::from_secs(5),
         restarts: RestartIntensity { max, within: Duration::from_secs(3) },
@@ -97,6 +100,8 @@ proptest! {
         let mut world = World::new(Config {
             slots,
             threads: 1,
+            most_waiting: 8,
+            can_kill: true,
             prefetch: Prefetch::Auto,
             start_timeout: Duration::from_secs(4),
             restarts: RestartIntensity { max, within: Duration::from_hours(1) },

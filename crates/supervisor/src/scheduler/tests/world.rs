@@ -135,6 +135,10 @@ impl World {
                 self.server = Some(false);
             }
             Action::Settle(job, settled) => self.settle(job, settled),
+            Action::PleaseStop(id, ticket) => {
+                assert!(self.workers[&id].holds(ticket.job), "only what runs is asked to stop");
+            }
+            Action::EndWait(..) => {}
             Action::RefuseCancel(job) => {
                 self.cancels.remove(&job);
             }
@@ -147,7 +151,7 @@ impl World {
         assert!(slot.0 < self.config.slots);
         let taken = self.workers.values().any(|worker| worker.slot == slot.0);
         assert!(!taken, "two workers in slot {slot}");
-        let lane = Lane { started: Seq(0), since: Time::ZERO, finished: Seq(0) };
+        let lane = Lane { started: Seq(0), since: Time::ZERO, finished: Seq(0), progress: None };
         let lanes = vec![lane; usize::from(self.config.threads)];
         let process = Process { slot: slot.0, lanes, ..Process::default() };
         assert!(self.workers.insert(id, process).is_none(), "worker ids are never reused");
@@ -201,7 +205,7 @@ impl World {
                 let Some(&job) = self.jobs.keys().nth(n % self.jobs.len().max(1)) else { return };
                 if !self.settled.contains_key(&job) {
                     self.cancels.insert(job, 1);
-                    self.tell(Event::CancelRequested(job));
+                    self.tell(Event::CancelRequested { job, kill: false });
                 }
             }
             Fate::Ready(n) => {
@@ -268,7 +272,7 @@ impl World {
         let job = JobId(self.jobs.len() as u64);
         self.jobs.insert(job, Ledger { limits, begun: 0, crashes: 0, losses: 0, lost: false });
         let task = TaskId(u32::try_from(job.0 % 2).expect("0 or 1"));
-        self.tell(Event::Submitted(JobSpec { job, task, size: 10, limits }));
+        self.tell(Event::Submitted(JobSpec { job, task, size: 10, limits, parent: None }));
     }
 
     fn input(&mut self, open: bool) {

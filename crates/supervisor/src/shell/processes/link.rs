@@ -11,18 +11,20 @@ use brigade_protocol::handshake::NearEnds;
 use brigade_protocol::id::{JobId, SlotId, Ticket, WorkerId};
 use brigade_protocol::ipc_channel::ipc::{IpcBytesReceiver, IpcBytesSender};
 use brigade_protocol::message::{Exit, FromWorker, TaskError, ToWorker, Value};
+use brigade_task::cell::Cell;
 use crossbeam_channel::Sender;
 use rustc_hash::FxHashMap;
 
-use super::{Message, thread};
-use crate::error::WorkerInfo;
-use crate::scheduler::Why;
+use super::News;
+use super::nested::{self, Nested, Window};
+use crate::error::{Sentence, WorkerInfo};
+use crate::shell::{Message, thread};
 
 /// How many parts of large arguments may be under way unread.
 const MOST_PARTS: usize = 2;
 
 /// The loop's side of one worker.
-pub(super) struct Link {
+pub(in crate::shell) struct Link {
     pub(super) slot: SlotId,
     /// Of the fork server that forked it.
     pub(super) generation: u64,
@@ -30,9 +32,9 @@ pub(super) struct Link {
     /// The read end of its output, until the watch thread has it.
     pub(super) output: Option<std::os::fd::OwnedFd>,
     /// Why it is to be killed, as soon as its process is known.
-    pub(super) condemned: Option<Why>,
+    pub(super) condemned: Option<Sentence>,
     /// Why it was killed, if it was alive then.
-    pub(super) killed: Option<Why>,
+    pub(super) killed: Option<Sentence>,
     pub(super) death: Death,
     jobs: IpcBytesSender,
     /// Until the end mark is sent.
@@ -41,6 +43,8 @@ pub(super) struct Link {
     credit: Arc<AtomicU64>,
     outbox: VecDeque<Outgoing>,
     parts_under_way: usize,
+    /// What its jobs may send about other jobs.
+    pub(super) window: Window,
 }
 
 /// What is known of its end; with all three, it is buried.
@@ -62,7 +66,19 @@ enum Outgoing {
         ticket: Ticket,
         offset: usize,
     },
+    /// The output of a job that this attempt waits for, from this offset on.
+    Output {
+        waiter: Ticket,
+        end: Arc<Cell>,
+        offset: usize,
+    },
+    /// A message that is answered as a part is.
+    Answer(Vec<u8>),
 }
+
+/// How many bytes of an output go into one message: less than of arguments, because frames may be under
+/// way beside it.
+pub(super) const OUTPUT_PART: usize = 16 * 1024;
 
 impl Link {
     pub(super) fn new(
@@ -77,6 +93,7 @@ impl Link {
         let (threads, max_output) = limits;
         let NearEnds { jobs, replies, end_mark } = near;
         let credit = Arc::new(AtomicU64::new(1));
+        let window = Window::new(threads);
         let listener = Listener {
             worker,
             inbox,
@@ -84,6 +101,7 @@ impl Link {
             threads: usize::from(threads),
             max_output,
             parts: FxHashMap::default(),
+            nested: Nested::new(worker, window.clone()),
         };
         thread::spawn_small("brigade-reader", move || listener.run(&replies))?;
         Ok(Self {
@@ -99,6 +117,7 @@ impl Link {
             credit,
             outbox: VecDeque::new(),
             parts_under_way: 0,
+            window,
         })
     }
 
@@ -121,6 +140,16 @@ impl Link {
         self.outbox.push_back(Outgoing::Arguments { ticket, offset: 0 });
     }
 
+    /// Sends the output of a job that an attempt waits for.
+    pub(super) fn send_output(&mut self, waiter: Ticket, end: &Arc<Cell>) {
+        self.outbox.push_back(Outgoing::Output { waiter, end: Arc::clone(end), offset: 0 });
+    }
+
+    /// Sends a message that is answered as a part is.
+    pub(super) fn send_answer(&mut self, message: Vec<u8>) {
+        self.outbox.push_back(Outgoing::Answer(message));
+    }
+
     /// The worker has read a part.
     pub(super) fn part_taken(&mut self) {
         self.parts_under_way = self.parts_under_way.saturating_sub(1);
@@ -134,10 +163,29 @@ impl Link {
         while let Some(outgoing) = self.outbox.front_mut() {
             match outgoing {
                 Outgoing::Message(message) => self.jobs.send(message)?,
-                Outgoing::Arguments { ticket, offset } => {
-                    if self.parts_under_way == MOST_PARTS {
-                        return Ok(());
+                _ if self.parts_under_way == MOST_PARTS => return Ok(()),
+                Outgoing::Answer(message) => {
+                    self.jobs.send(message)?;
+                    self.parts_under_way += 1;
+                    self.credit.fetch_add(1, Ordering::Relaxed);
+                }
+                Outgoing::Output { waiter, end, offset } => {
+                    let part = end.peek(|end| {
+                        let rest = end.result.as_ref().map_or(&[][..], |output| &output[*offset..]);
+                        let bytes = &rest[..rest.len().min(OUTPUT_PART)];
+                        let message = codec::encode(&ToWorker::Part { ticket: *waiter, bytes });
+                        (message, bytes.len(), bytes.len() == rest.len())
+                    });
+                    let (message, length, is_last) = part.expect("an end that is sent is there");
+                    self.jobs.send(&message.map_err(io::Error::other)?)?;
+                    self.parts_under_way += 1;
+                    self.credit.fetch_add(1, Ordering::Relaxed);
+                    *offset += length;
+                    if !is_last {
+                        continue;
                     }
+                }
+                Outgoing::Arguments { ticket, offset } => {
                     let bytes = arguments(ticket.job).expect("what is held is not settled");
                     let rest = &bytes[*offset..];
                     let bytes = &rest[..rest.len().min(PART)];
@@ -174,6 +222,8 @@ pub(crate) enum Heard {
     Replies(Vec<RawReply>),
     Returned(Vec<Ticket>),
     PartTaken,
+    /// One of its jobs wants something of another.
+    Nested(nested::Wish),
     /// It broke the protocol; nothing more is heard from it.
     Violation,
     /// Everything has been heard.
@@ -197,10 +247,11 @@ struct Listener {
     max_output: u64,
     /// Large outputs of which parts have come.
     parts: FxHashMap<Ticket, Vec<u8>>,
+    nested: Nested,
 }
 
 /// A message that the worker must not have sent.
-struct Violation;
+pub(super) struct Violation;
 
 impl Listener {
     fn run(mut self, replies: &IpcBytesReceiver) {
@@ -214,7 +265,7 @@ impl Listener {
             };
             let Some(heard) = heard else { continue };
             let last = matches!(heard, Heard::Violation | Heard::End);
-            let _ = self.inbox.send(Message::Heard(self.worker, heard));
+            let _ = self.inbox.send(Message::Crew(News::Heard(self.worker, heard)));
             if last {
                 return;
             }
@@ -249,6 +300,15 @@ impl Listener {
                 }
                 self.spend(count as u64, Heard::Replies(raw))?
             }
+            FromWorker::Submit(submit) => {
+                let first = Ticket::from(submit.job);
+                let arguments = match submit.arguments {
+                    Value::Inline(bytes) => bytes.to_vec(),
+                    Value::Parts(length) => self.gathered(first, length)?,
+                };
+                Heard::Nested(self.nested.submit(&submit, arguments)?)
+            }
+            message => Heard::Nested(self.nested.hear(message)?),
         }))
     }
 

@@ -37,7 +37,7 @@ pub(super) fn sweep(spared: &[Pid]) {
 }
 
 /// The children of all threads of this process.
-pub(super) fn children() -> Vec<Pid> {
+pub(in crate::shell) fn children() -> Vec<Pid> {
     let Ok(threads) = std::fs::read_dir("/proc/self/task") else { return Vec::new() };
     let lists = threads
         .flatten()

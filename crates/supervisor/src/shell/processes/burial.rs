@@ -6,13 +6,14 @@ use brigade_protocol::id::WorkerId;
 use brigade_protocol::message::{Exit, Report};
 use rustix::process::{PidfdFlags, Signal, pidfd_open};
 
-use super::Shell;
+use super::Processes;
 use super::link::Link;
 use super::perform::as_pid;
 use super::server::Command;
 use super::watch::{Watched, Who};
 use crate::error::{WorkerInfo, quote};
 use crate::scheduler::Event;
+use crate::shell::core::Core;
 
 /// How long the witnesses of a death may take: the listener to come to the end mark, the fork server
 /// to wait for the dead, or to tell of a worker that is to be killed.
@@ -20,22 +21,22 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What is known of the end of the present fork server; with all three it is buried.
 #[derive(Default)]
-pub(super) struct ServerDeath {
+pub(in crate::shell) struct ServerDeath {
     last_words: Option<Vec<String>>,
     exit: Option<Exit>,
     reports_ended: bool,
     told: bool,
 }
 
-impl Shell {
-    pub(super) fn on_report(&mut self, generation: u64, report: &Report) {
+impl Processes {
+    pub(super) fn on_report(&mut self, core: &mut Core, generation: u64, report: &Report) {
         match *report {
-            Report::Spawned { worker, pid } => self.on_spawned(worker, pid),
+            Report::Spawned { worker, pid } => self.on_spawned(core, worker, pid),
             Report::NotSpawned { worker, errno } => {
                 if let Some(mut link) = self.links.remove(&worker) {
                     link.mark_end();
                     let reason = std::io::Error::from_raw_os_error(errno).to_string();
-                    self.events.push(Event::NotSpawned(worker, reason));
+                    core.events.push(Event::NotSpawned(worker, reason));
                 }
             }
             Report::Reaped { worker, exit } => {
@@ -43,13 +44,13 @@ impl Shell {
                     && link.generation == generation
                 {
                     link.death.exit = Some(exit);
-                    self.conclude(worker);
+                    self.conclude(core, worker);
                 }
             }
         }
     }
 
-    fn on_spawned(&mut self, worker: WorkerId, pid: u32) {
+    fn on_spawned(&mut self, core: &mut Core, worker: WorkerId, pid: u32) {
         let Some(link) = self.links.get_mut(&worker) else { return };
         link.pid = Some(pid);
         let info = WorkerInfo { id: worker, slot: link.slot, pid };
@@ -59,17 +60,17 @@ impl Shell {
         match (pidfd, link.output.take()) {
             (Some(Ok(pidfd)), Some(output)) => {
                 link.execute();
-                if self.clock.is_paused() {
+                if core.clock.is_paused() {
                     link.signal(Signal::STOP);
                 }
                 self.watch.add(Watched { who: Who::Worker(info), pidfd, output });
-                self.events.push(Event::Spawned(worker));
+                core.events.push(Event::Spawned(worker));
             }
-            _ => self.on_died(worker, Vec::new()),
+            _ => self.on_died(core, worker, Vec::new()),
         }
     }
 
-    pub(super) fn on_died(&mut self, worker: WorkerId, last_words: Vec<String>) {
+    pub(super) fn on_died(&mut self, core: &mut Core, worker: WorkerId, last_words: Vec<String>) {
         let server_alive = self.server_death.exit.is_none();
         let Some(link) = self.links.get_mut(&worker) else { return };
         // Before it is reaped: until then its group's number is its own.
@@ -82,12 +83,12 @@ impl Shell {
         } else {
             link.death.exit = Some(Exit::Unknown);
         }
-        self.conclude(worker);
+        self.conclude(core, worker);
     }
 
     /// When to stop waiting for a witness, if one is waited for.
-    pub(super) fn patience_ends(&mut self) -> Option<Instant> {
-        if self.clock.is_paused() {
+    pub(super) fn next_patience(&mut self, core: &Core) -> Option<Instant> {
+        if core.clock.is_paused() {
             return None;
         }
         let links = &self.links;
@@ -96,8 +97,8 @@ impl Shell {
     }
 
     /// Goes on without the witnesses that have had their time.
-    pub(super) fn lose_patience(&mut self) {
-        if self.clock.is_paused() {
+    pub(super) fn go_on_without_witnesses(&mut self, core: &mut Core) {
+        if core.clock.is_paused() {
             return;
         }
         let now = Instant::now();
@@ -113,12 +114,12 @@ impl Shell {
                 // The fork server does not answer, so it has to go; then all ends are unknown.
                 self.kill_server();
             }
-            self.conclude(worker);
+            self.conclude(core, worker);
         }
     }
 
     /// Tells the scheduler of a worker's exit once all three witnesses have spoken.
-    pub(super) fn conclude(&mut self, worker: WorkerId) {
+    pub(super) fn conclude(&mut self, core: &mut Core, worker: WorkerId) {
         let Some(link) = self.links.get(&worker) else { return };
         let (Some(last_words), true, Some(exit)) =
             (&link.death.last_words, link.death.heard_out, link.death.exit)
@@ -126,9 +127,10 @@ impl Shell {
             return;
         };
         let with_server = exit == Exit::Unknown;
-        let lanes = self.board.read(link.slot, &self.clock);
+        let lanes = self.board.read(link.slot, &core.clock);
         let epitaph = epitaph(worker, link, exit, last_words);
-        self.events.push(Event::WorkerExited { worker, exit, with_server, lanes, epitaph });
+        core.kept.release_all(worker);
+        core.events.push(Event::WorkerExited { worker, exit, with_server, lanes, epitaph });
         self.buried.push(worker);
     }
 
@@ -143,22 +145,22 @@ impl Shell {
         }
     }
 
-    pub(super) fn on_server_buried(&mut self, generation: u64, exit: Exit) {
+    pub(super) fn on_server_buried(&mut self, core: &mut Core, generation: u64, exit: Exit) {
         if generation == self.generation {
             self.server_death.exit = Some(exit);
-            self.conclude_server();
+            self.conclude_server(core);
         }
     }
 
-    pub(super) fn on_reports_ended(&mut self, generation: u64) {
+    pub(super) fn on_reports_ended(&mut self, core: &mut Core, generation: u64) {
         if generation == self.generation {
             self.server_death.reports_ended = true;
-            self.conclude_server();
+            self.conclude_server(core);
         }
     }
 
     /// Once the fork server is buried, nobody answers for its workers any more.
-    fn conclude_server(&mut self) {
+    fn conclude_server(&mut self, core: &mut Core) {
         let ServerDeath { last_words, exit, reports_ended, told } = &mut self.server_death;
         let (Some(last_words), Some(exit), true, false) =
             (last_words, *exit, *reports_ended, *told)
@@ -167,16 +169,16 @@ impl Shell {
         };
         *told = true;
         let reason = format!("the fork server {exit}{}", quote(last_words));
-        self.events.push(Event::ServerLost(reason));
+        core.events.push(Event::ServerLost(reason));
         let ids: Vec<WorkerId> = self.links.keys().copied().collect();
         for id in ids {
             let Some(link) = self.links.get_mut(&id) else { continue };
             if link.pid.is_none() {
                 // Asked for, and never made.
-                self.on_died(id, Vec::new());
+                self.on_died(core, id, Vec::new());
             } else if link.death.last_words.is_some() && link.death.exit.is_none() {
                 link.death.exit = Some(Exit::Unknown);
-                self.conclude(id);
+                self.conclude(core, id);
             }
         }
     }

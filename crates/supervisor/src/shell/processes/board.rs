@@ -10,18 +10,18 @@ use brigade_protocol::id::SlotId;
 use nix::fcntl::{FcntlArg, SealFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 
-use super::clock::Clock;
 use crate::scheduler::Lane;
+use crate::shell::clock::Clock;
 
 /// See the [module documentation](self).
-pub(super) struct Board {
+pub(in crate::shell) struct Board {
     file: File,
     /// The bytes of a page that this pool's workers use.
     used: usize,
 }
 
 impl Board {
-    pub(super) fn new(slots: usize, threads: u16) -> io::Result<Self> {
+    pub(in crate::shell) fn new(slots: usize, threads: u16) -> io::Result<Self> {
         let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
         let file = File::from(memfd_create(c"brigade-scoreboard", flags)?);
         file.set_len((slots * PAGE) as u64)?;
@@ -47,6 +47,7 @@ impl Board {
             started: lane.started,
             since: clock.at(lane.since),
             finished: lane.finished,
+            progress: lane.progress,
         };
         board::read(used).into_iter().map(lane).collect()
     }

@@ -59,6 +59,11 @@ impl Registry {
         self.tasks.iter().map(|task| task.info()).collect()
     }
 
+    /// The names of the tasks, in the order of their ids.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.tasks.iter().map(|task| task.name)
+    }
+
     /// How many tasks there are.
     pub fn len(&self) -> usize {
         self.tasks.len()

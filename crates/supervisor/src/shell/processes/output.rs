@@ -4,14 +4,14 @@ use std::io::Write;
 
 use crossbeam_channel::TrySendError;
 
-use super::thread;
 use crate::builder::{OutputHandler, OutputLine};
+use crate::shell::thread;
 
 /// How many lines may wait for a slow reader of standard error; what is more is dropped and counted.
 const MOST_LINES: usize = 1024;
 
 /// A handler that hands the lines to a thread, since standard error may block.
-pub(super) fn to_standard_error() -> OutputHandler {
+pub(in crate::shell) fn to_standard_error() -> OutputHandler {
     let (give, take) = crossbeam_channel::bounded::<Vec<u8>>(MOST_LINES);
     let printer = move || {
         for line in take {

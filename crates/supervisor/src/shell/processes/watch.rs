@@ -14,10 +14,11 @@ use rustc_hash::FxHashMap;
 use rustix::event::{EventfdFlags, epoll, eventfd};
 use rustix::fs::{OFlags, fcntl_setfl};
 
+use super::News;
 use super::lines::Lines;
-use super::{Message, thread};
 use crate::builder::{OutputHandler, OutputLine};
 use crate::error::WorkerInfo;
+use crate::shell::{Message, thread};
 
 /// How much of one pipe is read before the next is looked at.
 const PIECE: usize = 64 * 1024;
@@ -40,14 +41,17 @@ pub(crate) enum Who {
 }
 
 /// The loop's end of the watch thread. Dropping it ends the thread.
-pub(super) struct Watch {
+pub(in crate::shell) struct Watch {
     commands: Sender<Watched>,
     wake: Arc<OwnedFd>,
     thread: Option<std::thread::JoinHandle<()>>,
 }
 
 impl Watch {
-    pub(super) fn start(inbox: Sender<Message>, handler: OutputHandler) -> io::Result<Self> {
+    pub(in crate::shell) fn start(
+        inbox: Sender<Message>,
+        handler: OutputHandler,
+    ) -> io::Result<Self> {
         let (commands, received) = crossbeam_channel::unbounded();
         let wake = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
         let watcher = Watcher::new(inbox, guarded(handler), received, Arc::clone(&wake))?;
@@ -55,7 +59,7 @@ impl Watch {
         Ok(Self { commands, wake, thread: Some(thread) })
     }
 
-    pub(super) fn add(&self, watched: Watched) {
+    pub(in crate::shell) fn add(&self, watched: Watched) {
         let _ = self.commands.send(watched);
         self.wake();
     }
@@ -198,10 +202,10 @@ impl Watcher {
         let last_words = source.lines.last_words();
         // Closing the descriptors takes them out of the epoll set.
         let message = match source.watched.who {
-            Who::Worker(worker) => Message::Died { worker: worker.id, last_words },
-            Who::Server(generation) => Message::ServerDied { generation, last_words },
+            Who::Worker(worker) => News::Died { worker: worker.id, last_words },
+            Who::Server(generation) => News::ServerDied { generation, last_words },
         };
-        let _ = self.inbox.send(message);
+        let _ = self.inbox.send(Message::Crew(message));
     }
 }
 

@@ -7,10 +7,10 @@
 use std::fmt;
 
 use brigade_protocol::codec;
-use brigade_protocol::id::Ticket;
 use brigade_protocol::message::{Form, ParameterInfo, TaskError, TaskErrorKind, TaskInfo};
 use serde::Serialize;
 
+use crate::context::Context;
 use crate::json::{self, Arguments};
 
 /// A named function that a worker program offers. `#[task]` makes one.
@@ -43,29 +43,6 @@ pub struct Parameter {
     pub name: &'static str,
     /// Its type, as text.
     pub kind: &'static str,
-}
-
-/// What a running task can know of its job.
-#[derive(Clone, Copy, Debug)]
-pub struct Context {
-    ticket: Ticket,
-}
-
-impl Context {
-    /// The context of one attempt.
-    pub fn new(ticket: Ticket) -> Self {
-        Self { ticket }
-    }
-
-    /// The job's id.
-    pub fn job(&self) -> u64 {
-        self.ticket.job.0
-    }
-
-    /// Which try at the job this is, counted from one.
-    pub fn attempt(&self) -> u32 {
-        self.ticket.attempt
-    }
 }
 
 impl Task {
@@ -128,7 +105,7 @@ pub fn call<A: Arguments, T: Serialize, E: fmt::Display>(
 
 #[cfg(test)]
 mod tests {
-    use brigade_protocol::id::JobId;
+    use brigade_protocol::id::{JobId, Ticket};
 
     use super::*;
 
@@ -145,7 +122,7 @@ mod tests {
         #[task(crate = crate)]
         pub(super) fn tell_job(context: &Context, plus: u64) -> Result<u64, String> {
             let refuse = || format!("{plus} is too much");
-            context.job().checked_add(plus).ok_or_else(refuse)
+            context.job().0.checked_add(plus).ok_or_else(refuse)
         }
 
         #[task(crate = crate, name = "one-pair")]

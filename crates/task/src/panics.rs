@@ -24,7 +24,8 @@ struct Note {
 
 /// Makes panics of jobs be noted instead of printed. Those of threads that a job starts, and those
 /// that end this process, are printed as ever.
-pub(super) fn install_hook() {
+#[doc(hidden)]
+pub fn install_hook() {
     let print = panic::take_hook();
     let with_backtrace = std::env::var_os("RUST_BACKTRACE").is_none_or(|value| value != "0");
     panic::set_hook(Box::new(move |info| {
@@ -45,7 +46,8 @@ pub(super) fn install_hook() {
 }
 
 /// Runs a job; a panic in it becomes an error.
-pub(super) fn catch<T>(job: impl FnOnce() -> T) -> Result<T, TaskError> {
+#[doc(hidden)]
+pub fn catch<T>(job: impl FnOnce() -> T) -> Result<T, TaskError> {
     RUNNING.set(true);
     // What the job borrows, it does not touch again after a panic.
     let result = panic::catch_unwind(AssertUnwindSafe(|| brigade_runs_the_job(job)));

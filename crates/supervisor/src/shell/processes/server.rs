@@ -19,15 +19,16 @@ use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
 use super::launch::{Launched, Program, exit_of, send_descriptor, system};
 use super::watch::{Watched, Who};
-use super::{Message, orphans, thread};
+use super::{News, orphans};
 use crate::error::StartError;
+use crate::shell::{Message, thread};
 
 /// How long the fork server may take to go, once its channel is closed; it takes half a second to
 /// kill what is below it.
 const LEAVING: Duration = Duration::from_secs(1);
 
 /// What the loop asks of the server thread.
-pub(super) enum Command {
+pub(in crate::shell) enum Command {
     /// Start a fork server of this generation.
     Start(u64),
     /// Have it fork a worker, with the write end of its output pipe.
@@ -39,7 +40,7 @@ pub(super) enum Command {
 }
 
 /// The server thread's state.
-pub(super) struct Server {
+pub(in crate::shell) struct Server {
     program: Program,
     board: OwnedFd,
     inbox: Sender<Message>,
@@ -55,15 +56,15 @@ struct Live {
 
 /// What the loop has of a fork server that was started.
 pub(crate) struct Ready {
-    pub(super) watched: Watched,
+    pub(in crate::shell) watched: Watched,
     /// For killing it.
-    pub(super) pidfd: OwnedFd,
-    pub(super) hello: Hello,
+    pub(in crate::shell) pidfd: OwnedFd,
+    pub(in crate::shell) hello: Hello,
 }
 
 impl Server {
     /// Starts the first fork server in the server thread, and waits for it.
-    pub(super) fn start(
+    pub(in crate::shell) fn start(
         program: Program,
         board: OwnedFd,
         inbox: Sender<Message>,
@@ -90,10 +91,10 @@ impl Server {
             match command {
                 Command::Start(generation) => {
                     let message = match self.launch(generation) {
-                        Ok(ready) => Message::ServerStarted(ready),
-                        Err(error) => Message::ServerFailed(error.to_string()),
+                        Ok(ready) => News::ServerStarted(ready),
+                        Err(error) => News::ServerFailed(error.to_string()),
                     };
-                    let _ = self.inbox.send(message);
+                    let _ = self.inbox.send(Message::Crew(message));
                 }
                 Command::Spawn { spawn, ends, output } => {
                     // Usually it is dead. If not, half of the request may have come through, and the
@@ -115,7 +116,7 @@ impl Server {
                     if let Some(spared) = &self.program.spared {
                         orphans::sweep(spared);
                     }
-                    let _ = self.inbox.send(Message::ServerBuried { generation, exit });
+                    let _ = self.inbox.send(Message::Crew(News::ServerBuried { generation, exit }));
                 }
             }
         }
@@ -153,9 +154,9 @@ impl Server {
         let inbox = self.inbox.clone();
         thread::spawn("brigade-reports", move || {
             while let Ok(report) = reports.receive() {
-                let _ = inbox.send(Message::Reported { generation, report });
+                let _ = inbox.send(Message::Crew(News::Reported { generation, report }));
             }
-            let _ = inbox.send(Message::ReportsEnded { generation });
+            let _ = inbox.send(Message::Crew(News::ReportsEnded { generation }));
         })
         .map(drop)
         .map_err(|source| StartError::System { what: "start a thread", source })

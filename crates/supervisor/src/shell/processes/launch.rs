@@ -20,21 +20,21 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
 use super::lines::Lines;
-use super::thread;
 use crate::error::StartError;
+use crate::shell::thread;
 
 /// The executable of this process, even if it was replaced or deleted since.
 const SELF: &str = "/proc/self/exe";
 
 /// What to start, and how long it may take.
 #[derive(Clone, Debug)]
-pub(super) struct Program {
-    pub(super) path: Option<PathBuf>,
-    pub(super) patience: Duration,
+pub(in crate::shell) struct Program {
+    pub(in crate::shell) path: Option<PathBuf>,
+    pub(in crate::shell) patience: Duration,
     /// If this process is a child subreaper: the children that it had before, which are not ours.
-    pub(super) spared: Option<Vec<Pid>>,
+    pub(in crate::shell) spared: Option<Vec<Pid>>,
     /// The soft limit of descriptors before this process raised its own, for the workers.
-    pub(super) descriptors: u64,
+    pub(in crate::shell) descriptors: u64,
 }
 
 /// A worker program that said hello.
@@ -226,6 +226,6 @@ pub(super) fn exit_of(status: &io::Result<ExitStatus>) -> Exit {
     }
 }
 
-pub(super) fn system(what: &'static str, error: impl Into<io::Error>) -> StartError {
+pub(in crate::shell) fn system(what: &'static str, error: impl Into<io::Error>) -> StartError {
     StartError::System { what, source: error.into() }
 }

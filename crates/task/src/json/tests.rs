@@ -4,7 +4,7 @@ use brigade_protocol::id::{JobId, Ticket};
 use brigade_protocol::message::Form;
 
 use super::*;
-use crate::task::Context;
+use crate::context::Context;
 
 mod tasks {
     use brigade_macros::task;

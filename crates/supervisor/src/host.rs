@@ -1,0 +1,280 @@
+//! The pools as hosts of jobs: what futures, handles and executors ask of them becomes messages to the
+//! loop.
+
+use std::cell::Cell as LocalCell;
+use std::convert::Infallible;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Instant;
+
+use brigade_protocol::codec::MAX_VALUE;
+use brigade_protocol::id::{JobId, TaskId, Ticket, WorkerId};
+use brigade_protocol::message::{BuildId, Form, Options, TaskError, TaskErrorKind};
+use brigade_task::bound::Bound;
+use brigade_task::cell::{Cell, park_until};
+use brigade_task::host::{self, Admission, Host};
+use crossbeam_channel::{Receiver, Sender};
+
+use crate::error::{Failure, JobError};
+use crate::scheduler::Limits;
+use crate::shell::{Inbox, Message, Submission};
+use crate::sink::{self, Sink};
+
+/// What every handle of a pool shares.
+pub(crate) struct Shared {
+    pub(crate) id: u64,
+    pub(crate) inbox: Arc<Inbox>,
+    pub(crate) appetite: Arc<AtomicUsize>,
+    /// Disconnected once the pool is over.
+    pub(crate) over: Receiver<Infallible>,
+    /// The caller's own build if bincode arguments can be trusted to mean the same to the worker.
+    pub(crate) own_build: BuildId,
+    pub(crate) limits: Limits,
+    pub(crate) bound: Option<Arc<Bound>>,
+    pub(crate) next_job: AtomicU64,
+}
+
+/// What a thread of a pool is doing.
+#[derive(Clone, Copy)]
+pub(crate) enum Occupation {
+    /// It settles jobs, and must not wait for one.
+    Settling,
+    /// It runs this attempt of the pool of this id.
+    Running(u64, WorkerId, Ticket),
+}
+
+thread_local! {
+    static OCCUPATION: LocalCell<Option<Occupation>> = const { LocalCell::new(None) };
+}
+
+/// Notes what the calling thread is doing from now on.
+pub(crate) fn occupy(occupation: Option<Occupation>) {
+    OCCUPATION.set(occupation);
+}
+
+/// An id that tells this pool from others, in this and in other processes.
+pub(crate) fn new_pool_id() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    u64::from(std::process::id()) << 32 | NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+impl Shared {
+    /// Makes a job ready for the loop, or settles it at once if it cannot be.
+    pub(crate) fn submission(
+        &self,
+        task: &str,
+        form: Form,
+        arguments: Result<Vec<u8>, TaskError>,
+        options: Options,
+        sink: Sink,
+    ) -> Option<Submission> {
+        let limits = self.limits.overridden(&options);
+        let checked = self.check(task, form).and_then(|task| Ok((task, bounded(arguments?)?)));
+        match checked {
+            Ok((task, arguments)) => {
+                let label = options.label;
+                Some(Submission::new(task, form, arguments, limits, label, sink))
+            }
+            Err(failure) => {
+                let job = sink.job;
+                sink.settle(sink::refused(job, task.to_owned(), options.label, failure));
+                None
+            }
+        }
+    }
+
+    fn check(&self, task: &str, form: Form) -> Result<TaskId, Failure> {
+        let Some(id) = self.inbox.hello.find(task) else {
+            let offered: Vec<&str> =
+                self.inbox.hello.tasks.iter().map(|task| &*task.name).collect();
+            let offered = offered.join(", ");
+            let reason = format!("no such task: {task}; the worker program offers {offered}");
+            return Err(Failure::Refused(reason));
+        };
+        if form == Form::Bincode && self.inbox.hello.build != self.own_build {
+            let reason = format!(
+                "the worker program is of another build ({}) than this program ({}), so typed \
+                 arguments would be misread; pass them as JSON",
+                self.inbox.hello.build, self.own_build
+            );
+            return Err(Failure::Refused(reason));
+        }
+        Ok(id)
+    }
+
+    /// Asks the loop; `None` if it is gone.
+    pub(crate) fn ask<T>(&self, question: impl FnOnce(Sender<T>) -> Message) -> Option<T> {
+        let (answer, answered) = crossbeam_channel::bounded(1);
+        self.inbox.send(question(answer));
+        answered.recv().ok()
+    }
+}
+
+impl Host for Shared {
+    fn pool(&self) -> u64 {
+        self.id
+    }
+
+    fn new_id(&self) -> JobId {
+        JobId(self.next_job.fetch_add(1, Ordering::Relaxed))
+    }
+
+    fn admit(&self, may_wait: bool) -> Admission {
+        // A job of the pool, or what a settlement calls back, would wait for itself.
+        let is_inside = OCCUPATION.get().is_some();
+        match &self.bound {
+            None => Admission::Free,
+            Some(bound) if may_wait && !is_inside => Admission::Place(bound.enter()),
+            Some(bound) => match bound.try_enter() {
+                Some(permit) => Admission::Place(permit),
+                None if is_inside && may_wait => Admission::Free,
+                None => Admission::Full,
+            },
+        }
+    }
+
+    fn submit(&self, submissions: Vec<host::Submission>) {
+        let parent = match OCCUPATION.get() {
+            Some(Occupation::Running(pool, worker, ticket)) if pool == self.id => {
+                Some((worker, ticket))
+            }
+            _ => None,
+        };
+        let ready = submissions.into_iter().filter_map(|submission| {
+            let host::Submission {
+                job, task, form, arguments, options, handles, cell, permit, ..
+            } = submission;
+            let sink = Sink::cell(job, cell);
+            let submission = self.submission(&task, form, arguments, options, sink)?;
+            Some(Submission { handles, permit, parent, ..submission })
+        });
+        let ready: Vec<Submission> = ready.collect();
+        if !ready.is_empty() {
+            self.inbox.send(Message::Submit(ready));
+        }
+    }
+
+    fn reserve(&self, job: JobId, cell: &Arc<Cell>) {
+        self.inbox.send(Message::Reserve { job, cell: Arc::clone(cell), parent: None });
+    }
+
+    fn abandon(&self, job: JobId) {
+        self.inbox.send(Message::Abandon(job));
+    }
+
+    fn keep(&self, job: JobId, cell: &Arc<Cell>) {
+        self.inbox.send(Message::Keep { job, cell: Arc::clone(cell) });
+    }
+
+    fn let_go(&self, job: JobId) {
+        self.inbox.send(Message::LetGo(job));
+    }
+
+    fn find(&self, job: JobId) -> Result<Arc<Cell>, JobError> {
+        self.ask(|answer| Message::Find { job, answer }).flatten().ok_or_else(|| unknown(job))
+    }
+
+    fn cancel(&self, job: JobId, kill: bool) -> bool {
+        self.ask(|answer| Message::Cancel { job, kill, answer }).unwrap_or(false)
+    }
+
+    fn cancel_later(&self, jobs: Vec<JobId>) {
+        self.inbox.send(Message::CancelAll(jobs));
+    }
+
+    fn is_running(&self, job: JobId) -> bool {
+        self.ask(|answer| Message::IsRunning { job, answer }).unwrap_or(false)
+    }
+
+    fn wait(
+        &self,
+        jobs: &[JobId],
+        deadline: Option<Instant>,
+        ready: &dyn Fn() -> bool,
+    ) -> Result<(), JobError> {
+        match OCCUPATION.get() {
+            Some(Occupation::Settling) if !ready() => {
+                let job = jobs.first().copied().unwrap_or_default();
+                let reason = "a callback must not wait for a job: it runs in the thread that \
+                              would have to settle it"
+                    .to_owned();
+                return Err(JobError::unstarted(
+                    job,
+                    String::new(),
+                    None,
+                    Failure::Refused(reason),
+                ));
+            }
+            Some(Occupation::Running(pool, worker, waiter)) if pool == self.id => {
+                return self.wait_in_job(worker, waiter, jobs, deadline, ready);
+            }
+            _ => {}
+        }
+        park_until(deadline, ready);
+        Ok(())
+    }
+
+    fn appetite(&self) -> usize {
+        self.appetite.load(Ordering::Relaxed)
+    }
+
+    fn input(&self, open: bool) {
+        self.inbox.send(if open { Message::InputOpened } else { Message::InputEnded });
+    }
+}
+
+impl Shared {
+    /// A wait of a job that runs in this process: the scheduler is told, so that another thread takes its
+    /// place, and no cycle of waits can close.
+    fn wait_in_job(
+        &self,
+        worker: WorkerId,
+        waiter: Ticket,
+        jobs: &[JobId],
+        deadline: Option<Instant>,
+        ready: &dyn Fn() -> bool,
+    ) -> Result<(), JobError> {
+        if ready() {
+            return Ok(());
+        }
+        let (answer, answered) = crossbeam_channel::bounded(1);
+        self.inbox.send(Message::Wait { worker, waiter, jobs: jobs.to_vec(), answer });
+        let told = match deadline {
+            None => answered.recv().unwrap_or(Ok(())),
+            Some(deadline) => match answered.recv_deadline(deadline) {
+                Ok(told) => told,
+                Err(_) => {
+                    self.inbox.send(Message::WaitOver { worker, waiter });
+                    Ok(())
+                }
+            },
+        };
+        told.map_err(|failure| {
+            let job = jobs.first().copied().unwrap_or_default();
+            JobError::unstarted(job, String::new(), None, failure)
+        })
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// Nothing is kept of this job.
+pub(crate) fn unknown(job: JobId) -> JobError {
+    let reason = "there is no such job, or it has ended and nobody kept its handle".to_owned();
+    JobError::unstarted(job, String::new(), None, Failure::Refused(reason))
+}
+
+/// Arguments that no worker takes must not be sent to one.
+fn bounded(arguments: Vec<u8>) -> Result<Vec<u8>, TaskError> {
+    let length = arguments.len();
+    if length <= MAX_VALUE {
+        return Ok(arguments);
+    }
+    let message = format!("arguments of {length} bytes are longer than the limit of {MAX_VALUE}");
+    Err(TaskError::new(TaskErrorKind::BadArguments, message))
+}

@@ -1,0 +1,316 @@
+//! What the loop keeps whatever the jobs run on: the jobs that are not settled, who waits for what, the
+//! scheduler and its clock.
+
+use std::sync::Arc;
+
+use brigade_protocol::id::{JobId, SlotId, TaskId, Ticket, WorkerId};
+use brigade_protocol::message::{Form, TaskError};
+use brigade_task::bound::Permit;
+use brigade_task::cell::Cell;
+use brigade_task::{Context, Settlement};
+use crossbeam_channel::Sender;
+use rustc_hash::FxHashMap;
+
+use super::Inbox;
+use super::clock::Clock;
+use super::kept::Kept;
+use crate::error::{Certificate, Failure, JobError, Sentence, WorkerInfo};
+use crate::pool::{self, Running, Snapshot};
+use crate::scheduler::{Event, JobSpec, Lane, Limits, Scheduler, Settled, Time};
+use crate::sink::Sink;
+
+/// A job that is no task but a piece of this program, for threads.
+pub(crate) type Closure = Box<dyn FnOnce(&Context) -> Result<(), TaskError> + Send>;
+
+/// A job on its way into the loop.
+pub(crate) struct Submission {
+    pub(crate) task: TaskId,
+    pub(crate) form: Form,
+    pub(crate) arguments: Vec<u8>,
+    pub(crate) closure: Option<Closure>,
+    pub(crate) limits: Limits,
+    pub(crate) label: Option<Box<str>>,
+    /// Jobs whose ends are kept until this one has ended.
+    pub(crate) handles: Vec<JobId>,
+    /// Its place in the queue, until it is given to a worker.
+    pub(crate) permit: Option<Permit>,
+    /// The attempt that submitted it.
+    pub(crate) parent: Option<(WorkerId, Ticket)>,
+    pub(crate) sink: Sink,
+}
+
+impl Submission {
+    pub(crate) fn new(
+        task: TaskId,
+        form: Form,
+        arguments: Vec<u8>,
+        limits: Limits,
+        label: Option<Box<str>>,
+        sink: Sink,
+    ) -> Self {
+        Self {
+            task,
+            form,
+            arguments,
+            closure: None,
+            limits,
+            label,
+            handles: Vec::new(),
+            permit: None,
+            parent: None,
+            sink,
+        }
+    }
+
+    /// The bytes that travel with it.
+    pub(super) fn size(&self) -> usize {
+        self.arguments.len() + self.label.as_ref().map_or(0, |label| label.len())
+    }
+}
+
+/// A job that is not settled.
+pub(super) struct Entry {
+    pub(super) submission: Submission,
+    submitted: Time,
+    /// It is not submitted yet.
+    pub(super) reserved: bool,
+}
+
+/// Who wants to hear whether a job was cancelled.
+pub(super) enum Asker {
+    Client(Sender<bool>),
+    Job(WorkerId, Ticket),
+}
+
+impl From<Sender<bool>> for Asker {
+    fn from(client: Sender<bool>) -> Self {
+        Self::Client(client)
+    }
+}
+
+/// What is known of the worker that ran a job which ended.
+#[derive(Default)]
+pub(super) struct Obituary<'a> {
+    pub(super) info: Option<WorkerInfo>,
+    /// Why it was killed, if it was.
+    pub(super) killed: Option<Sentence>,
+    /// What it printed last, if it is dead.
+    pub(super) last_words: Option<&'a [String]>,
+}
+
+/// See the [module documentation](self).
+pub(super) struct Core {
+    pub(super) scheduler: Scheduler,
+    pub(super) clock: Clock,
+    pub(super) inbox: Arc<Inbox>,
+    pub(super) jobs: FxHashMap<JobId, Entry>,
+    pub(super) kept: Kept,
+    cancels: FxHashMap<JobId, Vec<Asker>>,
+    /// Where jobs of this process that wait for others are told.
+    waits: FxHashMap<Ticket, Sender<Result<(), Failure>>>,
+    /// What has happened since the scheduler was last asked.
+    pub(super) events: Vec<Event>,
+}
+
+impl Core {
+    pub(super) fn new(scheduler: Scheduler, inbox: Arc<Inbox>) -> Self {
+        Self {
+            scheduler,
+            clock: Clock::new(),
+            inbox,
+            jobs: FxHashMap::default(),
+            kept: Kept::default(),
+            cancels: FxHashMap::default(),
+            waits: FxHashMap::default(),
+            events: Vec::new(),
+        }
+    }
+
+    /// Whether a worker may submit a job of this id for this attempt: the attempt is with it, and the job
+    /// is new, or reserved.
+    pub(super) fn may_submit(&self, worker: WorkerId, parent: Ticket, job: JobId) -> bool {
+        self.scheduler.holds(worker, parent)
+            && self.jobs.get(&job).is_none_or(|entry| entry.reserved)
+    }
+
+    pub(super) fn submit(&mut self, mut submission: Submission, now: Time) {
+        let job = submission.sink.job;
+        let Submission { task, limits, .. } = submission;
+        let size = submission.size();
+        // What is kept for its sake must be kept already.
+        submission.handles.retain(|&handle| self.kept.keep_on(handle));
+        if let (Some((worker, parent)), Some(cell)) = (submission.parent, submission.sink.as_cell())
+        {
+            self.kept.claim(worker, parent, job, cell);
+        }
+        let parent = submission.parent.map(|(_, parent)| parent);
+        self.jobs.insert(job, Entry { submission, submitted: now, reserved: false });
+        self.events.push(Event::Submitted(JobSpec { job, task, size, limits, parent }));
+    }
+
+    /// A job is announced, by a client or by an attempt that runs.
+    pub(super) fn reserve(
+        &mut self,
+        job: JobId,
+        cell: &Arc<Cell>,
+        parent: Option<(WorkerId, Ticket)>,
+    ) {
+        if let Some((worker, attempt)) = parent {
+            self.kept.claim(worker, attempt, job, cell);
+        }
+        let task = TaskId(u32::MAX);
+        let limits = Limits::default();
+        let sink = Sink::cell(job, Arc::clone(cell));
+        let submission = Submission::new(task, Form::Bincode, Vec::new(), limits, None, sink);
+        self.jobs.insert(job, Entry { submission, submitted: self.clock.now(), reserved: true });
+        self.events.push(Event::Reserved { job, holder: parent.map(|(_, attempt)| attempt) });
+    }
+
+    pub(super) fn cancel(&mut self, job: JobId, kill: bool, asker: Asker) {
+        // Settled already: the answer is dropped, and the future looks at its cell.
+        if self.jobs.contains_key(&job) {
+            self.cancels.entry(job).or_default().push(asker);
+            self.events.push(Event::CancelRequested { job, kill });
+        }
+    }
+
+    /// Cancels a job for another, which is told later; or now, if it has ended already.
+    pub(super) fn cancel_for(
+        &mut self,
+        job: JobId,
+        kill: bool,
+        worker: WorkerId,
+        asker: Ticket,
+    ) -> Option<bool> {
+        if self.jobs.contains_key(&job) {
+            self.cancel(job, kill, Asker::Job(worker, asker));
+            return None;
+        }
+        let is_cancelled =
+            |end: &Settlement| end.result.as_ref().is_err_and(JobError::is_cancelled);
+        Some(self.kept.find(job).and_then(|cell| cell.peek(is_cancelled)).unwrap_or(false))
+    }
+
+    /// The job that was to be cancelled has been started. Returns the jobs that are to be told.
+    pub(super) fn refuse_cancel(&mut self, job: JobId) -> Vec<(WorkerId, Ticket)> {
+        self.answer_cancels(job, false)
+    }
+
+    fn answer_cancels(&mut self, job: JobId, cancelled: bool) -> Vec<(WorkerId, Ticket)> {
+        let mut jobs = Vec::new();
+        for asker in self.cancels.remove(&job).into_iter().flatten() {
+            match asker {
+                Asker::Client(answer) => drop(answer.send(cancelled)),
+                Asker::Job(worker, asker) => jobs.push((worker, asker)),
+            }
+        }
+        jobs
+    }
+
+    /// Where an attempt of this process that waits is told.
+    pub(super) fn await_answer(&mut self, waiter: Ticket, answer: Sender<Result<(), Failure>>) {
+        self.waits.insert(waiter, answer);
+    }
+
+    /// Tells an attempt of this process that its wait is over.
+    pub(super) fn end_wait(&mut self, waiter: Ticket, result: Result<(), Failure>) {
+        if let Some(answer) = self.waits.remove(&waiter) {
+            let _ = answer.send(result);
+        }
+    }
+
+    /// Delivers the end of a job. Returns the jobs that asked for its cancellation and are to be told.
+    pub(super) fn settle(
+        &mut self,
+        job: JobId,
+        settled: Settled,
+        obituary: Option<Obituary<'_>>,
+    ) -> Vec<(WorkerId, Ticket, bool)> {
+        let Some(Entry { submission, submitted, .. }) = self.jobs.remove(&job) else {
+            return Vec::new();
+        };
+        let Settled { result, attempts, allowed, worker: _, ran } = settled;
+        let cancelled = matches!(result, Err(Failure::Cancelled));
+        let askers = self.answer_cancels(job, cancelled);
+        for &handle in &submission.handles {
+            self.kept.let_go(handle);
+        }
+        let Obituary { info, killed, last_words } = obituary.unwrap_or_default();
+        let result = result.map_err(|failure| self.name_all(failure, Some((job, &submission))));
+        let Submission { task, label, sink, .. } = submission;
+        let result = result.map_err(|failure| {
+            let last_words = last_words.filter(|_| failure.is_a_death());
+            JobError::new(Certificate {
+                job,
+                task: self.task_name(task),
+                label,
+                failure,
+                attempts,
+                allowed,
+                worker: info,
+                killed,
+                elapsed: ran.map(|(started, ended)| ended.saturating_sub(started)),
+                last_words: last_words.map(<[String]>::to_vec).unwrap_or_default(),
+            })
+        });
+        let settlement = Settlement { tag: 0, job, result, attempts, worker: info, submitted, ran };
+        sink.settle(settlement);
+        askers.into_iter().map(|(worker, asker)| (worker, asker, cancelled)).collect()
+    }
+
+    /// Gives the jobs of a cycle their names; one of them may have left the table already.
+    pub(super) fn name_all(
+        &self,
+        failure: Failure,
+        settled: Option<(JobId, &Submission)>,
+    ) -> Failure {
+        let Failure::Deadlock(mut cycle) = failure else { return failure };
+        for member in &mut cycle {
+            let settled = settled.filter(|(job, _)| *job == member.job);
+            let submission = settled.map(|(_, submission)| submission);
+            let submission =
+                submission.or_else(|| self.jobs.get(&member.job).map(|entry| &entry.submission));
+            member.name = submission.map(|submission| self.name_of(submission)).unwrap_or_default();
+        }
+        Failure::Deadlock(cycle)
+    }
+
+    fn name_of(&self, submission: &Submission) -> String {
+        let label = submission.label.as_deref().map(str::to_owned);
+        label.unwrap_or_else(|| self.task_name(submission.task))
+    }
+
+    fn task_name(&self, task: TaskId) -> String {
+        let task = self.inbox.hello.tasks.get(task.0 as usize);
+        task.map(|task| task.name.clone()).unwrap_or_default()
+    }
+
+    pub(super) fn snapshot(
+        &self,
+        workers: Vec<(WorkerId, SlotId, Option<WorkerInfo>, Vec<Lane>)>,
+    ) -> Snapshot {
+        let now = self.clock.now();
+        let lane = |(id, slot, worker, lanes): (_, _, _, Vec<Lane>)| {
+            let running = lanes.iter().filter(|lane| lane.started != lane.finished);
+            let running = running.filter_map(|lane| {
+                let job = self.scheduler.held(id, lane.started)?;
+                let submission = &self.jobs.get(&job)?.submission;
+                let (tag, label) = (submission.sink.tag(), submission.label.clone());
+                let waiting = self.scheduler.is_waiting(job);
+                let elapsed = now.saturating_sub(lane.since);
+                let progress = lane.progress;
+                Some(Running { job, tag, label, elapsed, waiting, progress })
+            });
+            pool::Lane { slot, worker, running: running.collect() }
+        };
+        let mut lanes: Vec<pool::Lane> = workers.into_iter().map(lane).collect();
+        lanes.sort_by_key(|lane| lane.slot);
+        let statistics = self.scheduler.statistics();
+        Snapshot {
+            queued: self.scheduler.queued(),
+            settled: statistics.settled(),
+            lanes,
+            statistics,
+        }
+    }
+}

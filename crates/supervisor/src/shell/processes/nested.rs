@@ -1,0 +1,147 @@
+//! What the jobs of a worker want of other jobs: checked, and counted, so that no worker can fill the
+//! supervisor or meddle with what is not its own.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use brigade_protocol::id::{JobId, TaskId, Ticket, WorkerId};
+use brigade_protocol::message::{
+    Form, FromWorker, MOST_AWAITED, MOST_UNACCEPTED, Options, Question, Submit,
+};
+
+use super::link::Violation;
+
+/// What a job wants of another.
+pub(crate) enum Wish {
+    Submit {
+        parent: Ticket,
+        job: JobId,
+        task: TaskId,
+        form: Form,
+        arguments: Vec<u8>,
+        options: Options,
+        handles: Vec<JobId>,
+    },
+    Reserve {
+        parent: Ticket,
+        job: JobId,
+    },
+    Abandon(JobId),
+    Cancel(Vec<JobId>),
+    Wait {
+        waiter: Ticket,
+        jobs: Vec<JobId>,
+    },
+    WaitOver(Ticket),
+    Ask {
+        asker: Ticket,
+        job: JobId,
+        question: Question,
+    },
+}
+
+impl Wish {
+    /// Whether the worker waits for it to be accepted.
+    fn is_accepted(&self) -> bool {
+        matches!(
+            self,
+            Self::Submit { .. } | Self::Reserve { .. } | Self::Abandon(_) | Self::Cancel(_)
+        )
+    }
+}
+
+/// How many wishes may be on their way to the loop.
+#[derive(Clone)]
+pub(super) struct Window {
+    /// That are accepted in time.
+    unaccepted: Arc<AtomicU64>,
+    /// Upon which the job waits.
+    unanswered: Arc<AtomicU64>,
+    /// Accepted, and not yet told so.
+    accepted: u32,
+}
+
+impl Window {
+    /// The window of a worker with so many run threads, each of which can wait, and stop waiting.
+    pub(super) fn new(threads: u16) -> Self {
+        Self {
+            unaccepted: Arc::new(AtomicU64::new(u64::from(MOST_UNACCEPTED))),
+            unanswered: Arc::new(AtomicU64::new(2 * u64::from(threads))),
+            accepted: 0,
+        }
+    }
+
+    /// The loop has taken a wish in. Returns how many are to be told as accepted: a few at a time, so that
+    /// no more than four such messages are under way.
+    pub(super) fn take(&mut self, wish: &Wish) -> Option<u32> {
+        if !wish.is_accepted() {
+            self.unanswered.fetch_add(1, Ordering::Relaxed);
+            return None;
+        }
+        self.unaccepted.fetch_add(1, Ordering::Relaxed);
+        self.accepted += 1;
+        (self.accepted >= MOST_UNACCEPTED / 4).then(|| std::mem::take(&mut self.accepted))
+    }
+}
+
+/// The listener's side.
+pub(super) struct Nested {
+    worker: WorkerId,
+    window: Window,
+}
+
+impl Nested {
+    pub(super) fn new(worker: WorkerId, window: Window) -> Self {
+        Self { worker, window }
+    }
+
+    pub(super) fn submit(
+        &self,
+        submit: &Submit<'_>,
+        arguments: Vec<u8>,
+    ) -> Result<Wish, Violation> {
+        let &Submit { parent, job, task, form, .. } = submit;
+        let (options, handles) = (submit.options.clone(), submit.handles.clone());
+        self.own(job)?;
+        let wish = Wish::Submit { parent, job, task, form, arguments, options, handles };
+        self.spend(wish)
+    }
+
+    pub(super) fn hear(&self, message: FromWorker<'_>) -> Result<Wish, Violation> {
+        let wish = match message {
+            FromWorker::Reserve { parent, job } => {
+                self.own(job)?;
+                Wish::Reserve { parent, job }
+            }
+            FromWorker::Abandon(job) => {
+                self.own(job)?;
+                Wish::Abandon(job)
+            }
+            FromWorker::Cancel(jobs) => Wish::Cancel(jobs),
+            FromWorker::Wait { jobs, .. } if jobs.is_empty() || jobs.len() > MOST_AWAITED => {
+                return Err(Violation);
+            }
+            FromWorker::Wait { waiter, jobs } => Wish::Wait { waiter, jobs },
+            FromWorker::WaitOver(waiter) => Wish::WaitOver(waiter),
+            FromWorker::Ask { asker, job, question } => Wish::Ask { asker, job, question },
+            _ => return Err(Violation),
+        };
+        self.spend(wish)
+    }
+
+    /// A worker gives ids with its own number in them, and no other.
+    fn own(&self, job: JobId) -> Result<(), Violation> {
+        match job.origin() {
+            Some((worker, _)) if worker == self.worker => Ok(()),
+            _ => Err(Violation),
+        }
+    }
+
+    fn spend(&self, wish: Wish) -> Result<Wish, Violation> {
+        let Window { unaccepted, unanswered, .. } = &self.window;
+        let credit = if wish.is_accepted() { unaccepted } else { unanswered };
+        let spent = credit
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |credit| credit.checked_sub(1));
+        spent.map(|_| wish).map_err(|_| Violation)
+    }
+}

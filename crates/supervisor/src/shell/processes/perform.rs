@@ -1,0 +1,278 @@
+//! Doing what the scheduler decided.
+
+use std::os::fd::OwnedFd;
+use std::time::Instant;
+
+use brigade_protocol::codec::{self, EncodeError};
+use brigade_protocol::error::{JobError, Sentence};
+use brigade_protocol::handshake;
+use brigade_protocol::id::{Seq, SlotId, Ticket, WorkerId};
+use brigade_protocol::message::{Call, Frame, Spawn, ToWorker, Value};
+use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group, pidfd_send_signal};
+
+use super::Processes;
+use super::burial::PATIENCE;
+use super::link::{Link, OUTPUT_PART};
+use super::server::Command;
+use crate::host;
+use crate::scheduler::{Action, Event, Why};
+use crate::shell::WaitEnd;
+use crate::shell::core::Core;
+
+impl Processes {
+    pub(super) fn do_as_told(&mut self, core: &mut Core, action: Action) {
+        match action {
+            Action::StartServer => self.start_server(),
+            Action::KillServer => self.kill_server(),
+            Action::Spawn(worker, slot) => {
+                if let Err(error) = self.spawn(worker, slot) {
+                    core.events.push(Event::NotSpawned(worker, error.to_string()));
+                }
+            }
+            Action::Dispatch(worker, first, tickets) => {
+                self.dispatch(core, worker, first, &tickets);
+            }
+            Action::Recall(worker) => self.send_message(core, worker, &ToWorker::Recall, 1),
+            Action::Stop(worker) => self.send_message(core, worker, &ToWorker::Stop, 0),
+            Action::PleaseStop(worker, ticket) => {
+                self.send_message(core, worker, &ToWorker::PleaseStop(ticket), 0);
+            }
+            Action::Inspect(worker) => {
+                if let Some(link) = self.links.get(&worker) {
+                    let lanes = self.board.read(link.slot, &core.clock);
+                    core.events.push(Event::Observed(worker, lanes));
+                }
+            }
+            Action::Kill(worker, why) => {
+                if let Some(link) = self.links.get_mut(&worker) {
+                    link.condemned = Some(sentence(why));
+                    link.execute();
+                    if link.pid.is_none() {
+                        // The fork server owes it.
+                        self.mourning.push((Instant::now() + PATIENCE, worker));
+                    }
+                }
+            }
+            Action::Settle(..) | Action::RefuseCancel(_) | Action::EndWait(..) => {
+                unreachable!("the shell itself does these")
+            }
+        }
+    }
+
+    fn spawn(&mut self, worker: WorkerId, slot: SlotId) -> std::io::Result<()> {
+        let (near, ends) = handshake::channel_pair()?;
+        let (output, far_output): (OwnedFd, OwnedFd) = pipe_with(PipeFlags::CLOEXEC)?;
+        self.board.clear(slot);
+        let inbox = self.inbox.clone();
+        let link = Link::new(
+            worker,
+            slot,
+            self.generation,
+            near,
+            output,
+            (self.threads, self.max_output),
+            inbox,
+        )?;
+        self.links.insert(worker, link);
+        let spawn = Spawn {
+            worker,
+            slot,
+            threads: self.threads,
+            max_output: self.max_output,
+            pool: self.pool,
+        };
+        drop(self.server.send(Command::Spawn { spawn, ends, output: far_output }));
+        Ok(())
+    }
+
+    fn dispatch(&mut self, core: &mut Core, worker: WorkerId, first: Seq, tickets: &[Ticket]) {
+        let Some(link) = self.links.get_mut(&worker) else { return };
+        for ticket in tickets {
+            // It is queued no longer.
+            core.jobs.get_mut(&ticket.job).and_then(|entry| entry.submission.permit.take());
+        }
+        let mut calls = Vec::with_capacity(tickets.len());
+        for &ticket in tickets {
+            let entry = core.jobs.get(&ticket.job);
+            let submission = &entry.expect("what is dispatched is not settled").submission;
+            let bytes = &*submission.arguments;
+            let arguments = if codec::fits_inline(submission.size()) {
+                Value::Inline(bytes)
+            } else {
+                link.send_arguments(ticket);
+                Value::Parts(bytes.len() as u64)
+            };
+            let (task, form) = (submission.task, submission.form);
+            let label = submission.label.as_deref();
+            calls.push(Call { ticket, task, form, arguments, label });
+        }
+        let answers = calls.len();
+        let message = codec::encode(&ToWorker::Frame(Frame { first, calls }));
+        self.send(core, worker, message, answers);
+    }
+
+    /// Tells a waiting job of the end of one that it waits for.
+    pub(super) fn send_end(
+        &mut self,
+        core: &mut Core,
+        worker: WorkerId,
+        waiter: Ticket,
+        end: WaitEnd,
+    ) {
+        let Some(link) = self.links.get_mut(&worker) else { return };
+        let refused = |job, failure| JobError::unstarted(job, String::new(), None, failure);
+        let message = match end {
+            WaitEnd::Failed(failure) => ToWorkerBytes::of(&ToWorker::WaitFailed {
+                waiter,
+                error: refused(waiter.job, failure),
+            }),
+            WaitEnd::Settled(job, None) => {
+                let error = host::unknown(job);
+                ToWorkerBytes::of(&ToWorker::Settled { waiter, job, result: Err(error) })
+            }
+            WaitEnd::Settled(job, Some(cell)) => {
+                let large =
+                    cell.peek(|end| end.result.as_ref().is_ok_and(|o| o.len() > OUTPUT_PART));
+                if large == Some(true) {
+                    link.send_output(waiter, &cell);
+                }
+                cell.peek(|end| {
+                    let result = match &end.result {
+                        Ok(output) if output.len() > OUTPUT_PART => {
+                            Ok(Value::Parts(output.len() as u64))
+                        }
+                        Ok(output) => Ok(Value::Inline(output)),
+                        Err(error) => Err(error.clone()),
+                    };
+                    ToWorkerBytes::of(&ToWorker::Settled { waiter, job, result })
+                })
+                .expect("a job that has ended has an end")
+            }
+        };
+        link.send_answer(message.0);
+        self.flush(core, worker);
+    }
+
+    pub(super) fn send_told(
+        &mut self,
+        core: &mut Core,
+        worker: WorkerId,
+        asker: Ticket,
+        yes: bool,
+    ) {
+        self.send_message(core, worker, &ToWorker::Told { asker, yes }, 0);
+    }
+
+    pub(super) fn send_accepted(&mut self, core: &mut Core, worker: WorkerId, count: u32) {
+        self.send_message(core, worker, &ToWorker::Accepted(count), 0);
+    }
+
+    fn send_message(
+        &mut self,
+        core: &mut Core,
+        worker: WorkerId,
+        message: &ToWorker<'_>,
+        answers: usize,
+    ) {
+        self.send(core, worker, codec::encode(message), answers);
+    }
+
+    fn send(
+        &mut self,
+        core: &mut Core,
+        worker: WorkerId,
+        message: Result<Vec<u8>, EncodeError>,
+        answers: usize,
+    ) {
+        let Some(link) = self.links.get_mut(&worker) else { return };
+        link.allow(answers);
+        link.send(message.expect("a frame is gathered to fit a message"));
+        self.flush(core, worker);
+    }
+
+    /// Sends what may be sent to the worker.
+    pub(super) fn flush(&mut self, core: &mut Core, worker: WorkerId) {
+        let Some(link) = self.links.get_mut(&worker) else { return };
+        let jobs = &core.jobs;
+        let arguments = |job| jobs.get(&job).map(|entry| &*entry.submission.arguments);
+        if link.flush(arguments).is_err() {
+            core.events.push(Event::Violated(worker));
+        }
+    }
+
+    /// By its pidfd, since the server thread may be stuck in sending to it.
+    pub(super) fn kill_server(&self) {
+        // An error means that it is dead.
+        let _ = pidfd_send_signal(&self.server_pidfd, Signal::KILL);
+    }
+
+    fn start_server(&mut self) {
+        self.generation += 1;
+        self.server_death = super::burial::ServerDeath::default();
+        drop(self.server.send(Command::Start(self.generation)));
+    }
+}
+
+impl Link {
+    /// Kills the worker if it is condemned and there is a process to kill.
+    pub(super) fn execute(&mut self) {
+        if self.condemned.is_some() && self.pid.is_some() {
+            // Who is dying already was not killed by this.
+            if !self.is_dying() {
+                self.killed = self.condemned;
+            }
+            self.signal(Signal::KILL);
+        }
+    }
+
+    /// Whether the process is dead or about to be. Its channel closes before its pidfd tells.
+    fn is_dying(&self) -> bool {
+        /// `PF_EXITING` of the kernel's `linux/sched.h`.
+        const EXITING: u64 = 0x4;
+        let Some(pid) = self.pid else { return false };
+        let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) else { return true };
+        // Behind the name, which is in parentheses and may hold anything: the state, and six fields
+        // on the flags.
+        let mut fields = stat.rsplit(") ").next().unwrap_or_default().split(' ');
+        let state = fields.next();
+        let flags = fields.nth(5).and_then(|flags| flags.parse::<u64>().ok());
+        self.death.last_words.is_some()
+            || state == Some("Z")
+            || flags.is_some_and(|flags| flags & EXITING != 0)
+    }
+
+    /// Sends a signal to the worker's group, and to the worker in case it has not made one yet. Does
+    /// nothing to the dead: their pid may be reused as soon as the fork server has reaped them.
+    pub(in crate::shell) fn signal(&self, signal: Signal) {
+        let alive = self.death.last_words.is_none();
+        if let Some(pid) = self.pid.and_then(as_pid).filter(|_| alive) {
+            let _ = kill_process_group(pid, signal);
+            let _ = kill_process(pid, signal);
+        }
+    }
+}
+
+/// A message that is an answer.
+struct ToWorkerBytes(Vec<u8>);
+
+impl ToWorkerBytes {
+    fn of(message: &ToWorker<'_>) -> Self {
+        Self(codec::encode(message).expect("the texts of an error are cut to fit a message"))
+    }
+}
+
+/// What a death is called in a job's error.
+fn sentence(why: Why) -> Sentence {
+    match why {
+        Why::JobTimedOut(ticket) => Sentence::TimedOutBeside(ticket.job),
+        Why::JobKilled(ticket) => Sentence::KilledBeside(ticket.job),
+        Why::Violated => Sentence::Violated,
+        Why::Silent => Sentence::Silent,
+        Why::Retired | Why::Ended | Why::StartTimedOut => Sentence::Ended,
+    }
+}
+
+pub(super) fn as_pid(pid: u32) -> Option<Pid> {
+    Pid::from_raw(i32::try_from(pid).ok()?)
+}

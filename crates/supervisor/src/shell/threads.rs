@@ -1,0 +1,1 @@
+//! Threads of this process: the crew of a thread pool.

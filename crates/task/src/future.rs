@@ -1,0 +1,270 @@
+//! The handle of a submitted job.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll};
+use std::time::{Duration, Instant};
+
+use brigade_protocol::error::{Certificate, Failure, JobError};
+use brigade_protocol::id::JobId;
+use brigade_protocol::message::{TaskError, TaskErrorKind};
+use serde::de::DeserializeOwned;
+
+use crate::cell::{Cell, Settlement};
+use crate::handle::Handle;
+use crate::host::Host;
+use crate::job::Decode;
+
+/// A submitted job, on its way to its one outcome.
+///
+/// Dropping it changes nothing for the job. It can be awaited, under any async runtime.
+pub struct Future<T> {
+    job: JobId,
+    task: Cow<'static, str>,
+    cell: Arc<Cell>,
+    read: Read<T>,
+    host: Arc<dyn Host>,
+}
+
+/// How the result is had from a settlement.
+pub(crate) enum Read<T> {
+    Decode(Decode<T>),
+    /// The output is empty, and this holds the value.
+    Take(Arc<dyn Fn() -> Option<T> + Send + Sync>),
+}
+
+impl<T> Clone for Read<T> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Decode(decode) => Self::Decode(*decode),
+            Self::Take(take) => Self::Take(Arc::clone(take)),
+        }
+    }
+}
+
+impl<T> Future<T> {
+    pub(crate) fn new(
+        job: JobId,
+        task: Cow<'static, str>,
+        cell: Arc<Cell>,
+        read: Read<T>,
+        host: Arc<dyn Host>,
+    ) -> Self {
+        Self { job, task, cell, read, host }
+    }
+
+    /// The future of a job whose value is not encoded: it is taken from a place beside the cell.
+    #[doc(hidden)]
+    pub fn of_value(
+        job: JobId,
+        task: &'static str,
+        cell: Arc<Cell>,
+        take: impl Fn() -> Option<T> + Send + Sync + 'static,
+        host: Arc<dyn Host>,
+    ) -> Self {
+        Self::new(job, Cow::Borrowed(task), cell, Read::Take(Arc::new(take)), host)
+    }
+
+    pub(crate) fn of_handle(handle: &Handle<T>, host: &Arc<dyn Host>) -> Self
+    where
+        T: DeserializeOwned,
+    {
+        let job = handle.job();
+        let cell = if handle.pool() == host.pool() {
+            host.find(job)
+        } else {
+            let reason = format!("job {job} belongs to another pool");
+            Err(JobError::unstarted(job, String::new(), None, Failure::Refused(reason)))
+        };
+        let cell = cell.unwrap_or_else(|error| {
+            let cell = Cell::default();
+            cell.fill(Settlement::bare(job, Err(error)));
+            Arc::new(cell)
+        });
+        let decode: Decode<T> = |output| {
+            brigade_protocol::codec::decode_value(output).map_err(|error| error.to_string())
+        };
+        Self::new(job, Cow::Borrowed(""), cell, Read::Decode(decode), Arc::clone(host))
+    }
+
+    /// Another future of the same job.
+    pub(crate) fn twin(&self) -> Self {
+        Self::new(
+            self.job,
+            self.task.clone(),
+            Arc::clone(&self.cell),
+            self.read.clone(),
+            Arc::clone(&self.host),
+        )
+    }
+
+    /// The job's id.
+    pub fn job(&self) -> JobId {
+        self.job
+    }
+
+    /// Waits for the result. In a task this is a wait like [`Context::wait`](crate::Context): the
+    /// worker's place is given to another job meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// The [`JobError`] of the job; also if its output does not decode as a `T`, or if it must not be
+    /// waited for here.
+    pub fn result(self) -> Result<T, JobError> {
+        self.wait(None)?;
+        self.read_now()
+            .unwrap_or_else(|| unreachable!("a wait without a deadline ends with an end"))
+    }
+
+    /// Waits for the result, but no longer than `patience`. The job goes on when that is over, and
+    /// the future is given back.
+    ///
+    /// # Errors
+    ///
+    /// The future itself if the time is over; inside, as [`Future::result`].
+    pub fn result_timeout(self, patience: Duration) -> Result<Result<T, JobError>, Self> {
+        let waited = self.wait(Instant::now().checked_add(patience));
+        match (waited, self.read_now()) {
+            (Err(error), _) => Ok(Err(error)),
+            (Ok(_), result) => result.ok_or(self),
+        }
+    }
+
+    /// Waits for the end of the job, and gives its error if it has one (`exception` of
+    /// `concurrent.futures`).
+    pub fn error(&self) -> Option<JobError> {
+        match self.wait(None) {
+            Err(error) => Some(error),
+            Ok(_) => self.cell.peek(|settlement| settlement.result.as_ref().err().cloned())?,
+        }
+    }
+
+    /// The result if the job has ended; does not wait.
+    pub fn try_result(&self) -> Option<Result<T, JobError>> {
+        self.done().then(|| self.read_now()).flatten()
+    }
+
+    /// True once the job is settled.
+    pub fn done(&self) -> bool {
+        if !self.cell.is_filled() {
+            self.host.poll(self.job);
+        }
+        self.cell.is_filled()
+    }
+
+    /// Whether a worker runs the job now. Asks the pool, so it costs a round trip.
+    pub fn running(&self) -> bool {
+        !self.done() && self.host.is_running(self.job)
+    }
+
+    /// Cancels the job unless it has been started, and tells whether it did. A job that merely
+    /// waits with a worker is called back. A job that runs goes on, but can see in
+    /// [`Context::is_cancelled`](crate::Context::is_cancelled) that it is not wanted any more. Blocks until the
+    /// answer is known, which takes as long as the worker needs to answer, usually well below a
+    /// millisecond.
+    pub fn cancel(&self) -> bool {
+        self.end(false)
+    }
+
+    /// Cancels the job, and if it runs kills its worker; tells whether that ended it. The jobs that the
+    /// worker held beside are run again. A thread cannot be killed: on a thread pool the job is asked
+    /// to stop, as by [`Future::cancel`].
+    pub fn kill(&self) -> bool {
+        self.end(true)
+    }
+
+    fn end(&self, kill: bool) -> bool {
+        let cancelled =
+            |settlement: &Settlement| settlement.result.as_ref().is_err_and(JobError::is_cancelled);
+        match self.cell.peek(cancelled) {
+            Some(cancelled) => cancelled,
+            None => self.host.cancel(self.job, kill),
+        }
+    }
+
+    /// Calls back when the job is settled: at once if it is already, otherwise in a thread of the pool,
+    /// where it must not block. A panic in it is caught.
+    pub fn on_done(&self, callback: impl FnOnce(&Settlement) + Send + 'static) {
+        let cell = Arc::clone(&self.cell);
+        self.cell.call_back(move || {
+            // A copy: the callback may look at the future itself.
+            if let Some(settlement) = cell.peek(Settlement::clone) {
+                callback(&settlement);
+            }
+        });
+    }
+
+    /// A handle of this job, which can be an argument of another one. The result must be in bincode, as
+    /// that of a call of a task is, not JSON text.
+    pub fn handle(&self) -> Handle<T> {
+        Handle::take(self.job, &self.cell, &self.host)
+    }
+
+    pub(crate) fn cell(&self) -> &Arc<Cell> {
+        &self.cell
+    }
+
+    pub(crate) fn host(&self) -> &Arc<dyn Host> {
+        &self.host
+    }
+
+    /// Waits for the end; false if the time was over first.
+    fn wait(&self, deadline: Option<Instant>) -> Result<bool, JobError> {
+        if self.cell.watch_by_thread() {
+            return Ok(true);
+        }
+        self.host.wait(&[self.job], deadline, &|| self.cell.is_filled())?;
+        Ok(self.cell.is_filled())
+    }
+
+    fn read_now(&self) -> Option<Result<T, JobError>> {
+        self.cell.peek(|settlement| self.read(settlement))
+    }
+
+    fn read(&self, settlement: &Settlement) -> Result<T, JobError> {
+        let output = settlement.result.as_ref().map_err(JobError::clone)?;
+        let read = match &self.read {
+            Read::Decode(decode) => decode(output).map_err(|reason| {
+                format!("the output is not a {}: {reason}", std::any::type_name::<T>())
+            }),
+            Read::Take(take) => take().ok_or_else(|| "the value was taken before".to_owned()),
+        };
+        read.map_err(|text| {
+            let failure = Failure::Undecodable(TaskError::new(TaskErrorKind::BadOutput, text));
+            let task = self.task.clone().into_owned();
+            JobError::new(Certificate {
+                attempts: settlement.attempts,
+                allowed: settlement.attempts,
+                worker: settlement.worker,
+                elapsed: settlement.ran.map(|(started, ended)| ended.saturating_sub(started)),
+                ..JobError::unstarted(self.job, task, None, failure).certificate().clone()
+            })
+        })
+    }
+}
+
+/// Ready once the job is settled.
+impl<T> std::future::Future for Future<T> {
+    type Output = Result<T, JobError>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut TaskContext<'_>) -> Poll<Self::Output> {
+        if self.cell.watch_by_task(context.waker()) {
+            self.read_now().map_or(Poll::Pending, Poll::Ready)
+        } else {
+            Poll::Pending
+        }
+    }
+}
+
+impl<T> fmt::Debug for Future<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "Future({}, {})",
+            self.task,
+            if self.cell.is_filled() { "done" } else { "pending" }
+        )
+    }
+}

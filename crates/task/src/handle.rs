@@ -1,0 +1,175 @@
+//! Handles of jobs that can be arguments of other jobs, and seats for jobs to come.
+//!
+//! A [`Handle`] is a name: whoever has it can wait for the job, in whatever process. The pool keeps the
+//! job's end for as long as the [`Future`] or a handle taken from it lives, and for the jobs that were given
+//! the handle as an argument until these have ended.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use brigade_protocol::id::JobId;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::cell::Cell;
+use crate::future::Future;
+use crate::host::Host;
+
+thread_local! {
+    /// The handles among the arguments that this thread is encoding.
+    static ENCODED: RefCell<Option<Vec<JobId>>> = const { RefCell::new(None) };
+}
+
+/// Names a job of a pool, so that another job can wait for it.
+pub struct Handle<T> {
+    pool: u64,
+    job: JobId,
+    /// For as long as it lives in the process that took it, the job's end is kept.
+    kept: Option<Arc<Kept>>,
+    result: PhantomData<fn() -> T>,
+}
+
+struct Kept {
+    job: JobId,
+    host: Arc<dyn Host>,
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        self.host.let_go(self.job);
+    }
+}
+
+impl<T> Handle<T> {
+    pub(crate) fn take(job: JobId, cell: &Arc<Cell>, host: &Arc<dyn Host>) -> Self {
+        host.keep(job, cell);
+        let kept = Some(Arc::new(Kept { job, host: Arc::clone(host) }));
+        Self { pool: host.pool(), job, kept, result: PhantomData }
+    }
+
+    /// The job.
+    pub fn job(&self) -> JobId {
+        self.job
+    }
+
+    pub(crate) fn pool(&self) -> u64 {
+        self.pool
+    }
+}
+
+impl<T> Clone for Handle<T> {
+    fn clone(&self) -> Self {
+        Self { pool: self.pool, job: self.job, kept: self.kept.clone(), result: PhantomData }
+    }
+}
+
+impl<T> fmt::Debug for Handle<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Handle(job {})", self.job)
+    }
+}
+
+impl<T> Serialize for Handle<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        ENCODED.with_borrow_mut(|encoded| encoded.as_mut().map(|jobs| jobs.push(self.job)));
+        (self.pool, self.job).serialize(serializer)
+    }
+}
+
+impl<'de, T> Deserialize<'de> for Handle<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (pool, job) = Deserialize::deserialize(deserializer)?;
+        Ok(Self { pool, job, kept: None, result: PhantomData })
+    }
+}
+
+/// Encodes something, and tells which handles are in it.
+pub(crate) fn collect<R>(encode: impl FnOnce() -> R) -> (R, Vec<JobId>) {
+    ENCODED.set(Some(Vec::new()));
+    let result = encode();
+    (result, ENCODED.take().unwrap_or_default())
+}
+
+/// A seat for a job that is not submitted yet: its handle can be given to others before the job exists.
+/// A seat that is dropped without a job ends as refused, and whoever waits for it is told.
+pub struct Reserved<T> {
+    job: JobId,
+    cell: Arc<Cell>,
+    host: Arc<dyn Host>,
+    used: bool,
+    result: PhantomData<fn() -> T>,
+}
+
+impl<T> Reserved<T> {
+    pub(crate) fn new(host: &Arc<dyn Host>) -> Self {
+        let (job, cell) = (host.new_id(), Arc::new(Cell::default()));
+        host.reserve(job, &cell);
+        Self { job, cell, host: Arc::clone(host), used: false, result: PhantomData }
+    }
+
+    /// The job that is to come.
+    pub fn job(&self) -> JobId {
+        self.job
+    }
+
+    /// A handle of the job that is to come.
+    pub fn handle(&self) -> Handle<T> {
+        Handle::take(self.job, &self.cell, &self.host)
+    }
+
+    pub(crate) fn is_of(&self, host: &Arc<dyn Host>) -> bool {
+        self.host.pool() == host.pool()
+    }
+
+    pub(crate) fn take(mut self) -> (JobId, Arc<Cell>) {
+        self.used = true;
+        (self.job, Arc::clone(&self.cell))
+    }
+}
+
+impl<T> Drop for Reserved<T> {
+    fn drop(&mut self) {
+        if !self.used {
+            self.host.abandon(self.job);
+        }
+    }
+}
+
+impl<T> fmt::Debug for Reserved<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Reserved(job {})", self.job)
+    }
+}
+
+/// What can be waited for: a [`Future`], a reference to one, or a [`Handle`].
+pub trait Awaitable<T> {
+    /// A future of the same job.
+    #[doc(hidden)]
+    fn into_future(self, host: &Arc<dyn Host>) -> Future<T>;
+}
+
+impl<T> Awaitable<T> for Future<T> {
+    fn into_future(self, _: &Arc<dyn Host>) -> Future<T> {
+        self
+    }
+}
+
+impl<T> Awaitable<T> for &Future<T> {
+    fn into_future(self, _: &Arc<dyn Host>) -> Future<T> {
+        self.twin()
+    }
+}
+
+impl<T: DeserializeOwned> Awaitable<T> for Handle<T> {
+    fn into_future(self, host: &Arc<dyn Host>) -> Future<T> {
+        Future::of_handle(&self, host)
+    }
+}
+
+impl<T: DeserializeOwned> Awaitable<T> for &Handle<T> {
+    fn into_future(self, host: &Arc<dyn Host>) -> Future<T> {
+        Future::of_handle(self, host)
+    }
+}

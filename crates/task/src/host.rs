@@ -1,0 +1,130 @@
+//! What an [`Executor`](crate::Executor) needs of whatever runs its jobs.
+//!
+//! There are three hosts: a process pool, a thread pool, and, inside a worker process, the pool on the
+//! other side of the channel. User code never meets this trait.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Instant;
+
+use brigade_protocol::error::JobError;
+use brigade_protocol::id::{JobId, Ticket};
+use brigade_protocol::message::{Form, Options, TaskError};
+
+use crate::bound::Permit;
+use crate::cell::Cell;
+use crate::task::Task;
+
+/// A job on its way into a host.
+#[derive(Debug)]
+pub struct Submission {
+    /// Its id, from [`Host::new_id`].
+    pub job: JobId,
+    /// The name of its task.
+    pub task: Cow<'static, str>,
+    /// The task itself, if the submitter knows it.
+    pub known: Option<&'static Task>,
+    /// How its arguments are written.
+    pub form: Form,
+    /// Its encoded arguments, or why they do not encode.
+    pub arguments: Result<Vec<u8>, TaskError>,
+    /// How it is to be run.
+    pub options: Options,
+    /// The jobs whose handles are among its arguments: their results are kept until it has ended.
+    pub handles: Vec<JobId>,
+    /// Where its end goes.
+    pub cell: Arc<Cell>,
+    /// Its place in a bounded queue.
+    pub permit: Option<Permit>,
+}
+
+/// Whether a host's queue may be entered.
+#[derive(Debug)]
+pub enum Admission {
+    /// It has no bound.
+    Free,
+    /// Here is the place.
+    Place(Permit),
+    /// It is full.
+    Full,
+}
+
+/// See the [module documentation](self).
+pub trait Host: Send + Sync {
+    /// Tells handles of this pool from those of others.
+    fn pool(&self) -> u64;
+
+    /// An id that no job has had.
+    fn new_id(&self) -> JobId;
+
+    /// Takes a place in the queue: waits for one if it may, otherwise takes one if there is one.
+    fn admit(&self, may_wait: bool) -> Admission;
+
+    /// Takes jobs. What prevents one from running is told by its cell.
+    fn submit(&self, submissions: Vec<Submission>);
+
+    /// Announces a job that is not submitted yet, so that others may wait for it.
+    fn reserve(&self, job: JobId, cell: &Arc<Cell>);
+
+    /// A reserved job will not be submitted.
+    fn abandon(&self, job: JobId);
+
+    /// Keeps the end of a job whose [`Handle`](crate::Handle) was taken, for others to wait for.
+    fn keep(&self, job: JobId, cell: &Arc<Cell>);
+
+    /// Undoes one [`Host::keep`].
+    fn let_go(&self, job: JobId);
+
+    /// The cell of a job that another submitted. `Err` tells why there is none.
+    fn find(&self, job: JobId) -> Result<Arc<Cell>, JobError>;
+
+    /// Cancels a job that has not been started, or kills it if it runs and `kill` says so; tells
+    /// whether that ends it.
+    fn cancel(&self, job: JobId, kill: bool) -> bool;
+
+    /// Cancels jobs that have not been started, without waiting for the answer.
+    fn cancel_later(&self, jobs: Vec<JobId>);
+
+    /// Whether a worker runs the job now.
+    fn is_running(&self, job: JobId) -> bool;
+
+    /// Waits until one of these jobs has ended, its cell filled, or the time is over. All are this
+    /// host's, and the calling thread watches their cells. `ready` tells whether one of them is.
+    ///
+    /// # Errors
+    ///
+    /// Why they must not be waited for: a deadlock, say.
+    fn wait(
+        &self,
+        jobs: &[JobId],
+        deadline: Option<Instant>,
+        ready: &dyn Fn() -> bool,
+    ) -> Result<(), JobError>;
+
+    /// How many unsettled jobs it can make use of now.
+    fn appetite(&self) -> usize;
+
+    /// A stream of jobs of unknown length begins (`true`) or has ended.
+    fn input(&self, open: bool);
+
+    /// Looks whether the job has ended, and fills its cell if so: where ends do not come by themselves.
+    fn poll(&self, job: JobId) {
+        let _ = job;
+    }
+
+    /// The attempt whose host this is has ended.
+    fn close(&self) {}
+}
+
+/// Where an attempt runs. One serves all attempts of a run thread, so that a job which asks for nothing
+/// costs nothing.
+pub trait Place: Send + Sync {
+    /// The host of the jobs that this attempt submits.
+    fn host(&self, ticket: Ticket) -> Arc<dyn Host>;
+
+    /// Whether the attempt was asked to stop.
+    fn is_cancelled(&self, ticket: Ticket) -> bool;
+
+    /// Notes how far the attempt has come.
+    fn progress(&self, done: u64, total: u64);
+}

@@ -1,0 +1,248 @@
+//! A job: one call of a task, with its arguments and how often and how long it may be tried.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use brigade_protocol::codec;
+use brigade_protocol::id::{JobId, Ticket};
+use brigade_protocol::message::{Form, Options, TaskError, TaskErrorKind};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::bound::Permit;
+use crate::cell::Cell;
+use crate::context::Context;
+use crate::handle;
+use crate::host::Submission;
+use crate::panics;
+use crate::task::Task;
+
+/// The longest label, in bytes; a longer one is cut.
+pub const LONGEST_LABEL: usize = 256;
+
+/// One call of a task, not yet submitted. `T` is the type of its result, `A` that of its arguments.
+///
+/// `#[task]` makes a function whose call is a job, so that the compiler checks the arguments. By name:
+///
+/// ```
+/// use std::time::Duration;
+/// use brigade_task::Job;
+///
+/// let job: Job<f64> = Job::call("pow", (5.0, 2.0)).timeout(Duration::from_secs(1)).retries(2);
+/// assert_eq!(job.task(), "pow");
+/// ```
+#[must_use = "a job does nothing until it is submitted"]
+pub struct Job<T, A = Encoded> {
+    task: Cow<'static, str>,
+    known: Option<&'static Task>,
+    form: Form,
+    arguments: A,
+    options: Option<Box<Options>>,
+    decode: Decode<T>,
+}
+
+/// Turns an output into the caller's type; the error is a text.
+pub(crate) type Decode<T> = fn(&[u8]) -> Result<T, String>;
+
+/// Arguments that are encoded already, or why they do not encode: then this job fails, and nothing else.
+#[derive(Clone, Debug)]
+pub struct Encoded(Result<Vec<u8>, TaskError>);
+
+/// What the arguments of a job can be: a tuple of anything that implements `Serialize`, or [`Encoded`].
+pub trait Arguments {
+    /// Their bytes.
+    ///
+    /// # Errors
+    ///
+    /// They do not encode.
+    fn encode(&self) -> Result<Vec<u8>, TaskError>;
+
+    /// About how many bytes they are, before they are encoded.
+    fn size_hint(&self) -> usize {
+        size_of_val(self)
+    }
+}
+
+impl<A: Serialize> Arguments for A {
+    fn encode(&self) -> Result<Vec<u8>, TaskError> {
+        let mut bytes = Vec::new();
+        let encoded = codec::encode_value(self, &mut bytes);
+        encoded
+            .map(|()| bytes)
+            .map_err(|error| TaskError::new(TaskErrorKind::BadArguments, error.to_string()))
+    }
+}
+
+impl Arguments for Encoded {
+    fn encode(&self) -> Result<Vec<u8>, TaskError> {
+        self.0.clone()
+    }
+
+    fn size_hint(&self) -> usize {
+        self.0.as_ref().map_or(0, Vec::len)
+    }
+}
+
+impl<T: DeserializeOwned, A: Serialize> Job<T, A> {
+    /// A call of a task that is known; what `#[task]` makes.
+    #[doc(hidden)]
+    pub fn of(task: &'static Task, arguments: A) -> Self {
+        let name = Cow::Borrowed(task.name);
+        Self::new(name, Some(task), Form::Bincode, arguments, decode_bincode)
+    }
+}
+
+impl<T: DeserializeOwned> Job<T> {
+    /// A call by name with typed arguments: the tuple of all of them, `(x,)` for a single one.
+    ///
+    /// **The types must be exactly those of the task**, for bincode does not describe itself: `1000` is
+    /// an `i32` unless told otherwise, and a task that takes a `u64` reads it as 2000. A call of the
+    /// function that `#[task]` makes has the right types by itself. The worker program must be of the
+    /// same build as the caller, which is checked.
+    pub fn call<A: Serialize>(task: impl Into<Cow<'static, str>>, arguments: A) -> Self {
+        Self::new(task.into(), None, Form::Bincode, Encoded(arguments.encode()), decode_bincode)
+    }
+}
+
+fn decode_bincode<T: DeserializeOwned>(output: &[u8]) -> Result<T, String> {
+    codec::decode_value(output).map_err(|error| error.to_string())
+}
+
+impl Job<String> {
+    /// A call with its arguments as JSON text: an array (by position), an object (by name), or any
+    /// other value (the only argument). The result is JSON text. Works with every worker program.
+    pub fn json(task: impl Into<Cow<'static, str>>, arguments: impl Into<String>) -> Self {
+        Self::text(task.into(), Form::Json, arguments.into())
+    }
+
+    /// A call with one bare word as its argument, as a person types it: tried as JSON, then as a
+    /// string. The result is JSON text.
+    pub fn word(task: impl Into<Cow<'static, str>>, word: impl Into<String>) -> Self {
+        Self::text(task.into(), Form::Word, word.into())
+    }
+
+    fn text(task: Cow<'static, str>, form: Form, arguments: String) -> Self {
+        Self::new(task, None, form, Encoded(Ok(arguments.into_bytes())), |output| {
+            String::from_utf8(output.to_vec()).map_err(|error| error.to_string())
+        })
+    }
+}
+
+impl<T, A> Job<T, A> {
+    fn new(
+        task: Cow<'static, str>,
+        known: Option<&'static Task>,
+        form: Form,
+        arguments: A,
+        decode: Decode<T>,
+    ) -> Self {
+        Self { task, known, form, arguments, options: None, decode }
+    }
+
+    /// The name of the task.
+    pub fn task(&self) -> &str {
+        &self.task
+    }
+
+    /// How long an attempt may run, from its start. Its worker is then killed. Default: the pool's.
+    pub fn timeout(self, timeout: Duration) -> Self {
+        self.with(|options| options.timeout = Some(timeout))
+    }
+
+    /// How often it is tried again after an error, a panic or a time-out. Default: the pool's.
+    pub fn retries(self, retries: u32) -> Self {
+        self.with(|options| options.retries = Some(retries))
+    }
+
+    /// How often it is tried again after its worker died. 0 is at-most-once: such a job is never
+    /// started twice. Default: the pool's.
+    pub fn crash_retries(self, crash_retries: u32) -> Self {
+        self.with(|options| options.crash_retries = Some(crash_retries))
+    }
+
+    /// Jobs of a higher priority are started first, those of equal priority in the order of their
+    /// submission. Default 0. A stream of high ones can hold up a low one for ever.
+    pub fn priority(self, priority: i8) -> Self {
+        self.with(|options| options.priority = priority)
+    }
+
+    /// A name for people, shown in errors and lanes; at most 256 bytes of it.
+    pub fn label(self, label: impl Into<String>) -> Self {
+        let mut label = label.into();
+        label.truncate(label.floor_char_boundary(LONGEST_LABEL));
+        self.with(|options| options.label = Some(label.into_boxed_str()))
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Options)) -> Self {
+        change(self.options.get_or_insert_default());
+        self
+    }
+}
+
+impl<T, A: Arguments> Job<T, A> {
+    /// Runs the job in this place: in this thread and process, without a pool. Only a job that was made
+    /// by calling a task can be run so; jobs that it submits are run in this place, too.
+    ///
+    /// # Errors
+    ///
+    /// As a pool would give; but a crash is this process's.
+    pub fn run(self) -> Result<T, brigade_protocol::error::JobError> {
+        crate::executor::submit_to(&crate::in_place::host(), self).result()
+    }
+
+    /// Makes it ready for a host, and keeps what is needed to read its result.
+    pub(crate) fn into_submission(
+        self,
+        job: JobId,
+        cell: Arc<Cell>,
+        permit: Option<Permit>,
+    ) -> (Submission, Cow<'static, str>, Decode<T>) {
+        let Self { task, known, form, arguments, options, decode } = self;
+        let (arguments, handles) = handle::collect(|| arguments.encode());
+        let options = options.map(|options| *options).unwrap_or_default();
+        let name = task.clone();
+        let submission =
+            Submission { job, task, known, form, arguments, options, handles, cell, permit };
+        (submission, name, decode)
+    }
+
+    /// What a stream of jobs, which has no cells, needs to know.
+    #[doc(hidden)]
+    pub fn into_parts(self) -> (Cow<'static, str>, Form, Result<Vec<u8>, TaskError>, Options) {
+        let arguments = self.arguments.encode();
+        (self.task, self.form, arguments, self.options.map(|options| *options).unwrap_or_default())
+    }
+
+    /// How many bytes of arguments it brings, more or less.
+    #[doc(hidden)]
+    pub fn size_hint(&self) -> usize {
+        self.arguments.size_hint()
+    }
+}
+
+impl<T, A> fmt::Debug for Job<T, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Job({})", self.task)
+    }
+}
+
+/// Runs an attempt of a task in this thread: a panic in it becomes an error.
+#[doc(hidden)]
+pub fn attempt(
+    task: &Task,
+    context: &Context,
+    form: Form,
+    arguments: &[u8],
+    output: &mut Vec<u8>,
+) -> Result<(), TaskError> {
+    let before = output.len();
+    let result = panics::catch(|| (task.entry)(context, form, arguments, output));
+    result.and_then(|result| result).inspect_err(|_| output.truncate(before))
+}
+
+/// The first attempt at a job.
+pub(crate) fn first(job: JobId) -> Ticket {
+    Ticket::from(job)
+}

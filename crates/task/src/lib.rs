@@ -1,0 +1,40 @@
+//! What both sides of the process boundary know: tasks, jobs, and what one can do with them.
+//!
+//! ```text
+//!  #[task] fn  ──▶ Task ──▶ Registry            Job ──▶ Executor::submit ──▶ Future
+//!                   │                                        │
+//!                   └─ run by a worker, with a Context       └─ a Host: a process pool, a thread
+//!                      which is an Executor, too                pool, or the pool behind a job
+//! ```
+//!
+//! A [`Task`] is a named function, a [`Job`] one call of it, a [`Future`] the handle of a submitted
+//! job. An [`Executor`] takes jobs; what it needs of whatever runs them is the trait [`Host`]. Nothing
+//! here starts a process or a thread, and nothing here decides.
+
+pub mod bound;
+pub mod cell;
+pub mod context;
+pub mod executor;
+pub mod future;
+pub mod handle;
+pub mod host;
+pub mod job;
+pub mod json;
+pub mod panics;
+pub mod registry;
+pub mod task;
+
+mod in_place;
+
+pub use brigade_macros::task;
+#[doc(hidden)]
+pub use linkme;
+
+pub use self::cell::Settlement;
+pub use self::context::Context;
+pub use self::executor::Executor;
+pub use self::future::Future;
+pub use self::handle::{Handle, Reserved};
+pub use self::job::{Arguments, Encoded, Job};
+pub use self::registry::Registry;
+pub use self::task::Task;
