@@ -151,9 +151,11 @@ impl World {
 
     fn check_cycle(&self, cycle: &[JobId]) {
         for (job, next) in cycle.iter().zip(cycle[1..].iter().chain(&cycle[..1])).skip(1) {
-            let waits = self.kinship.waits.iter().any(|(waiter, jobs)| {
-                waiter.job == *job && jobs.contains(next)
-            });
+            let waits = self
+                .kinship
+                .waits
+                .iter()
+                .any(|(waiter, jobs)| waiter.job == *job && jobs.contains(next));
             let holder = self.kinship.reserved.get(job).copied().flatten();
             let is_held = holder.is_some_and(|holder| holder.job == *next);
             assert!(waits || is_held, "{job} does not wait for {next}");
@@ -166,9 +168,8 @@ impl World {
         if self.config.threads > 1 {
             return;
         }
-        let works = |worker: &&Process| {
-            !worker.is_empty() && !worker.running.iter().any(|call| call.waits)
-        };
+        let works =
+            |worker: &&Process| !worker.is_empty() && !worker.running.iter().any(|call| call.waits);
         let working = self.workers.values().filter(works).count();
         assert!(working <= self.config.slots as usize, "{working} workers work");
     }

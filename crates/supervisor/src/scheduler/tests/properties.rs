@@ -9,11 +9,8 @@ use super::world::{Fate, World};
 
 fn limits() -> impl Strategy<Value = Limits> {
     let timeout = prop_oneof![Just(None), (1u64..2000).prop_map(Some)];
-    (timeout, 0u32..3, 0u32..3, -1i8..2).prop_map(|(timeout, retries, crash_retries, priority)| Limits {
-        timeout: timeout.map(Duration::from_millis),
-        retries,
-        crash_retries,
-        priority,
+    (timeout, 0u32..3, 0u32..3, -1i8..2).prop_map(|(timeout, retries, crash_retries, priority)| {
+        Limits { timeout: timeout.map(Duration::from_millis), retries, crash_retries, priority }
     })
 }
 
