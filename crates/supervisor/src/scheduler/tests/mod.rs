@@ -5,4 +5,5 @@ mod kinship;
 mod pool;
 mod process;
 mod properties;
+mod waiting;
 mod world;
