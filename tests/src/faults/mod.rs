@@ -37,6 +37,8 @@ pub fn registry() -> Registry {
         &endings::fail_until::TASK,
         &nested::fib::TASK,
         &nested::await_other::TASK,
+        &nested::heed::TASK,
+        &nested::advance::TASK,
         &kin::fork::TASK,
         &kin::leave::TASK,
         &wire::close::TASK,
