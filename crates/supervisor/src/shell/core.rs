@@ -307,7 +307,8 @@ impl Core {
                 let waiting = self.scheduler.is_waiting(job);
                 let elapsed = now.saturating_sub(lane.since);
                 let progress = lane.progress;
-                Some(Running { job, tag, label, elapsed, waiting, progress })
+                let task = self.task_name(submission.task);
+                Some(Running { job, task, tag, label, elapsed, waiting, progress })
             });
             pool::Lane { slot, worker, running: running.collect() }
         };
