@@ -68,6 +68,34 @@ pub enum Request {
     Spawn(Spawn),
     /// Wait for this worker, which is dead, and say how it ended.
     Reap(WorkerId),
+    /// Be like this. Sent once, before the first worker is asked for, if anything is to be other than
+    /// it is by itself; answered with [`Report::Configured`] or [`Report::NotConfigured`].
+    Configure(Configuration),
+}
+
+/// How a fork server and all its workers are to be. The default changes nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Configuration {
+    /// What is added to the niceness, from 0 to 19.
+    pub nice: i32,
+    /// The resident size, in bytes, above which a worker says that it has [`FromWorker::Grown`].
+    pub max_rss: Option<u64>,
+    /// What the fork server runs once, now, so that its workers share what it loads.
+    pub initializer: Option<Initializer>,
+    /// What each worker runs before it is ready.
+    pub worker_initializer: Option<Initializer>,
+}
+
+/// A call that belongs to no job; its output is not wanted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Initializer {
+    /// What to run.
+    pub task: TaskId,
+    /// How the arguments are written.
+    pub form: Form,
+    /// The arguments; both initializers' together fit a message.
+    #[serde(with = "serde_bytes")]
+    pub arguments: Vec<u8>,
 }
 
 /// Which worker to fork, and how it is to behave.
@@ -106,7 +134,37 @@ pub enum Report {
         worker: WorkerId,
         /// How it ended.
         exit: Exit,
+        /// What it used in all its life, if that is known.
+        usage: Option<Usage>,
     },
+    /// It is as [`Request::Configure`] said, and has a single thread.
+    Configured,
+    /// It cannot be so, and ends.
+    NotConfigured(ConfigurationError),
+}
+
+/// Why a fork server cannot be as [`Request::Configure`] said.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum ConfigurationError {
+    /// The niceness cannot be changed; the system's error number.
+    #[error("its niceness cannot be changed: error {0} of the system")]
+    Nice(i32),
+    /// The initializer returned an error or panicked.
+    #[error("its initializer failed: {0}")]
+    Failed(TaskError),
+    /// The initializer left so many threads behind, so nothing can be forked any more.
+    #[error("its initializer left {0} threads running")]
+    Threads(u32),
+}
+
+/// What something used of the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Usage {
+    /// Time of a CPU, in user and in system mode, in nanoseconds.
+    pub cpu: u64,
+    /// The largest resident size of the process until then, in bytes. What it shares with its fork
+    /// server is counted too.
+    pub peak_memory: u64,
 }
 
 /// How a process ended.
@@ -209,6 +267,9 @@ pub enum FromWorker<'a> {
     Taken,
     /// The supervisor's own mark behind everything that a dead worker sent. A worker never sends it.
     End,
+    /// After a job its resident size was above [`Configuration::max_rss`]: it had better be replaced.
+    /// Said once at most, and only if there is such a limit.
+    Grown,
 }
 
 /// How one attempt ended.
@@ -237,6 +298,8 @@ pub struct TaskError {
     pub location: Option<String>,
     /// The stack at the panic.
     pub backtrace: Option<String>,
+    /// What the attempt used: the CPU time of the thread that ran it.
+    pub usage: Option<Usage>,
 }
 
 /// The kinds of [`TaskError`].
@@ -258,7 +321,7 @@ impl TaskError {
 
     /// An error without a place; a message that is too long is cut.
     pub fn new(kind: TaskErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: cut(message.into()), location: None, backtrace: None }
+        Self { kind, message: cut(message.into()), location: None, backtrace: None, usage: None }
     }
 
     /// A panic, with where it happened; texts that are too long are cut.
@@ -268,6 +331,7 @@ impl TaskError {
             message: cut(message),
             location,
             backtrace: backtrace.map(cut),
+            usage: None,
         }
     }
 }
