@@ -3,6 +3,7 @@
 //! Two blames, never mixed: [`JobError`] says why one job gave no result, [`StartError`] that there
 //! is no pool.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
@@ -10,7 +11,7 @@ use std::time::Duration;
 
 use brigade_protocol::handshake::HandshakeError;
 use brigade_protocol::id::{JobId, SlotId, WorkerId};
-use brigade_protocol::message::Exit;
+use brigade_protocol::message::{BuildId, Exit, TaskError, TaskErrorKind, Usage};
 
 pub use crate::scheduler::Failure;
 use crate::scheduler::Why;
@@ -33,6 +34,7 @@ pub(crate) struct Certificate {
     pub(crate) killed: Option<Why>,
     pub(crate) elapsed: Option<Duration>,
     pub(crate) last_words: Vec<String>,
+    pub(crate) usage: Option<Usage>,
 }
 
 /// Which worker it was.
@@ -88,6 +90,22 @@ impl JobError {
     /// How long the last attempt ran.
     pub fn elapsed(&self) -> Option<Duration> {
         self.0.elapsed
+    }
+
+    /// The CPU time, in user and in system mode, that the last attempt used, if it failed by itself: that
+    /// of the thread which ran it, never more than [`JobError::elapsed`]; threads that it started are not
+    /// counted, while jobs of less than 1 ms that the same thread ran before it may be. If the worker
+    /// died: of that worker from its start to its end, with everything it ran. `None` if the attempt was
+    /// not begun, was cancelled, or nobody could measure it, as when the fork server died.
+    pub fn cpu_time(&self) -> Option<Duration> {
+        self.0.usage.map(|usage| Duration::from_nanos(usage.cpu))
+    }
+
+    /// The largest resident size, in bytes, that the worker of the last attempt ever had, up to the end
+    /// of the attempt; what it shares with the worker program is counted. `None` as for
+    /// [`JobError::cpu_time`].
+    pub fn peak_memory(&self) -> Option<u64> {
+        self.0.usage.map(|usage| usage.peak_memory)
     }
 
     /// The last lines that the worker printed, if it died; oldest first.
@@ -301,6 +319,39 @@ pub enum StartError {
         /// The program.
         program: PathBuf,
     },
+    /// [`Builder::nice`](crate::Builder::nice) is out of its range.
+    #[error("the niceness increment is {increment}, but must be from 0 to 19")]
+    Niceness {
+        /// What it is.
+        increment: i32,
+    },
+    /// The name of an environment variable cannot be one.
+    #[error(
+        "environment variable {name:?}: its name is empty or has a '=' or a NUL, or its value has a NUL"
+    )]
+    Variable {
+        /// The name.
+        name: OsString,
+    },
+    /// The worker program cannot run in the directory that was asked for.
+    #[error(
+        "cannot run the worker program in {}: {source}; it must be a directory that this user may enter",
+        directory.display()
+    )]
+    Directory {
+        /// The directory.
+        directory: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// What was to be run before the first worker or the first job did not go well.
+    #[error("initializer {task}: {source}")]
+    Initializer {
+        /// The name of its task.
+        task: String,
+        /// What went wrong.
+        source: InitializerError,
+    },
     /// The system refused something that every pool needs.
     #[error("cannot {what}: {source}")]
     System {
@@ -309,6 +360,78 @@ pub enum StartError {
         /// The system's reason.
         source: io::Error,
     },
+}
+
+/// Why an initializer did not do its work.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum InitializerError {
+    /// The worker program has no such task.
+    #[error("no such task; the worker program offers {offered}")]
+    NotOffered {
+        /// The names of those that it has.
+        offered: String,
+    },
+    /// Its arguments are typed, and the worker program is of another build.
+    #[error(
+        "the worker program is of another build ({theirs}) than this program ({ours}), so typed \
+         arguments would be misread; pass them as JSON"
+    )]
+    OtherBuild {
+        /// The build of the worker program.
+        theirs: BuildId,
+        /// The build of this program.
+        ours: BuildId,
+    },
+    /// Its arguments do not encode.
+    #[error("{0}")]
+    Arguments(TaskError),
+    /// Its arguments, with those of the other initializer, are too long.
+    #[error(
+        "the arguments of both initializers have {length} bytes, the limit is {limit}; let it read \
+         them from a file"
+    )]
+    TooLong {
+        /// How many bytes they have.
+        length: usize,
+        /// How many they may have.
+        limit: usize,
+    },
+    /// The task returned an error or panicked.
+    #[error("{}", failed(.0))]
+    Failed(TaskError),
+    /// The task left threads running, so that no worker can be forked.
+    #[error(
+        "left {0} threads running, and a process with threads cannot be forked safely; end them, or \
+         start them in a worker_initializer"
+    )]
+    LeftThreads(u32),
+    /// The task did not end in time.
+    #[error("did not end within {patience:?}; raise start_timeout{}", quote(last_words))]
+    TooSlow {
+        /// How long it was awaited.
+        patience: Duration,
+        /// The last lines it printed.
+        last_words: Vec<String>,
+    },
+    /// The worker program ended while it ran.
+    #[error("the worker program {exit} while it ran{}", quote(last_words))]
+    Died {
+        /// How it ended.
+        exit: Exit,
+        /// The last lines it printed.
+        last_words: Vec<String>,
+    },
+}
+
+fn failed(error: &TaskError) -> String {
+    match (error.kind, &error.location) {
+        (TaskErrorKind::Panicked, Some(location)) => {
+            format!("panicked at {location}: {}", error.message)
+        }
+        (TaskErrorKind::Panicked, None) => format!("panicked: {}", error.message),
+        _ => format!("failed: {}", error.message),
+    }
 }
 
 /// The last words of a process as the end of a message.

@@ -87,6 +87,7 @@ impl<T> Future<T> {
                 killed: None,
                 elapsed: settlement.ran.map(|(started, ended)| ended.saturating_sub(started)),
                 last_words: Vec::new(),
+                usage: None,
             }))
         })
     }

@@ -89,6 +89,20 @@ impl Job<String> {
     }
 }
 
+/// A call that the fork server or a worker makes when it starts.
+#[derive(Clone, Debug)]
+pub(crate) struct Preparation {
+    pub(crate) task: Cow<'static, str>,
+    pub(crate) form: Form,
+    pub(crate) arguments: Result<Vec<u8>, TaskError>,
+}
+
+impl<T> From<Job<T>> for Preparation {
+    fn from(job: Job<T>) -> Self {
+        Self { task: job.task, form: job.form, arguments: job.arguments }
+    }
+}
+
 impl<T> Job<T> {
     fn new(
         task: Cow<'static, str>,

@@ -31,7 +31,7 @@ pub mod cli;
 
 pub use brigade_protocol as protocol;
 pub use builder::{Builder, OutputHandler, OutputLine};
-pub use error::{Failure, JobError, StartError, WorkerInfo};
+pub use error::{Failure, InitializerError, JobError, StartError, WorkerInfo};
 pub use future::Future;
 pub use job::Job;
 pub use pool::{Control, Lane, ProcessPool, Running, Shutdown, Snapshot};

@@ -104,6 +104,7 @@ pub(crate) fn refused(
         killed: None,
         elapsed: None,
         last_words: Vec::new(),
+        usage: None,
     }));
     Settlement {
         tag: 0,

@@ -16,7 +16,7 @@ const STUCK: Duration = Duration::from_millis(2);
 /// How long a worker may take to answer a recall, or to report what it finished.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a worker that was told to go may take.
-const LEAVING: Duration = Duration::from_secs(2);
+pub(super) const LEAVING: Duration = Duration::from_secs(2);
 
 impl Scheduler {
     /// When [`Event::TimePassed`](super::Event::TimePassed) should next be sent, if nothing happens
@@ -156,7 +156,9 @@ impl Scheduler {
         let threads = usize::from(self.config.threads);
         matches!(self.phase, Phase::Stopping { .. })
             || (self.jobs.queued() == 0
-                && self.workers().any(|worker| worker.is_serving() && worker.held.len() < threads))
+                && self
+                    .workers()
+                    .any(|worker| worker.is_available() && worker.held.len() < threads))
     }
 
     /// The workers that hold jobs which they have not started, and when to ask for these.

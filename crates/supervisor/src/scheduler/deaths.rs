@@ -52,7 +52,10 @@ impl Scheduler {
             explained |= self.judge(now, &worker, held, death, actions);
         }
         let expected = match worker.state {
-            State::Leaving { why: Why::Retired | Why::Ended | Why::JobTimedOut(_), .. } => true,
+            State::Leaving {
+                why: Why::Retired | Why::Recycled | Why::Ended | Why::JobTimedOut(_),
+                ..
+            } => true,
             State::Leaving { why: Why::StartTimedOut | Why::Violated | Why::Silent, .. }
             | State::Starting { .. }
             | State::Serving => false,

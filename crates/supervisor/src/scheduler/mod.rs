@@ -20,10 +20,13 @@
 //! What it holds when it dies is judged by the scoreboard ([`Lane`]): only what was *running* is
 //! charged with the death.
 //!
+//! A worker that was given all the jobs it may be given, or has grown too large, is *worn*: it is given
+//! no more, and replaced once it holds nothing.
+//!
 //! The parts: `events` is what becomes of each event; `jobs` the table of unsettled jobs with the
 //! queue; `worker` what one worker holds; `frames` how many jobs travel together; `deaths` the
-//! judgement; `deadlines` everything that happens because time passes; `policy` and `outcome` plain
-//! values.
+//! judgement; `deadlines` everything that happens because time passes; `recycling` the replacement of
+//! worn workers; `policy` and `outcome` plain values.
 
 mod deadlines;
 mod deaths;
@@ -32,6 +35,7 @@ mod frames;
 mod jobs;
 mod outcome;
 mod policy;
+mod recycling;
 mod worker;
 
 #[cfg(test)]
@@ -70,6 +74,8 @@ pub struct Config {
     pub restarts: RestartIntensity,
     /// How many deaths of the fork server are endured.
     pub server_restarts: RestartIntensity,
+    /// How many jobs each worker is given before it is replaced; at least 1.
+    pub max_jobs: Option<u64>,
 }
 
 /// A job as the scheduler sees it.
@@ -166,6 +172,8 @@ pub enum Event {
     EndRequested(Ending),
     /// Nothing but time: some deadline may have passed.
     TimePassed,
+    /// The worker says that it has grown larger than it may be.
+    Grown(WorkerId),
 }
 
 /// Something the shell must now do. Doing it cannot fail: what goes wrong outside comes back as an
@@ -268,6 +276,7 @@ impl Scheduler {
             self.take(now, event, &mut actions);
         }
         self.expire(now, &mut actions);
+        self.recycle(now, &mut actions);
         self.fill(now, &mut actions);
         self.recall(now, &mut actions);
         self.retire(now, &mut actions);
@@ -352,6 +361,7 @@ impl Scheduler {
             Event::ServerFailed(reason) => self.on_server_failed(reason, actions),
             Event::EndRequested(ending) => self.on_end_requested(now, ending, actions),
             Event::TimePassed => {}
+            Event::Grown(worker) => self.on_grown(worker),
         }
     }
 

@@ -38,14 +38,17 @@ impl Shell {
                     self.events.push(Event::NotSpawned(worker, reason));
                 }
             }
-            Report::Reaped { worker, exit } => {
+            Report::Reaped { worker, exit, usage } => {
                 if let Some(link) = self.links.get_mut(&worker)
                     && link.generation == generation
                 {
                     link.death.exit = Some(exit);
+                    link.death.usage = usage;
                     self.conclude(worker);
                 }
             }
+            // Said before there are workers, to the thread that starts the fork server.
+            Report::Configured | Report::NotConfigured(_) => {}
         }
     }
 
@@ -62,7 +65,12 @@ impl Shell {
                 if self.clock.is_paused() {
                     link.signal(Signal::STOP);
                 }
-                self.watch.add(Watched { who: Who::Worker(info), pidfd, output });
+                self.watch.add(Watched {
+                    who: Who::Worker(info),
+                    pidfd,
+                    output,
+                    printed: Vec::new(),
+                });
                 self.events.push(Event::Spawned(worker));
             }
             _ => self.on_died(worker, Vec::new()),

@@ -15,6 +15,7 @@
 mod board;
 mod burial;
 mod clock;
+mod configure;
 mod inbox;
 mod launch;
 mod lines;
@@ -24,6 +25,7 @@ mod output;
 mod perform;
 mod server;
 mod start;
+mod surroundings;
 mod thread;
 mod watch;
 
@@ -50,6 +52,7 @@ use crate::sink::Sink;
 
 pub(crate) use self::inbox::Inbox;
 pub(crate) use self::start::{Started, start};
+pub(crate) use self::surroundings::Surroundings;
 
 /// How many messages are taken in before the scheduler is asked what to do.
 const MOST_MESSAGES: usize = 256;
@@ -96,6 +99,8 @@ struct Shell {
     board: Board,
     threads: u16,
     max_output: u64,
+    /// Whether workers look at their own size.
+    may_grow: bool,
     inbox: Arc<Inbox>,
     own_inbox: Sender<Message>,
     appetite: Arc<AtomicUsize>,
@@ -234,6 +239,7 @@ impl Shell {
                 self.events.extend(replies.into_iter().map(reply));
             }
             Heard::Returned(tickets) => self.events.push(Event::Returned(worker, tickets)),
+            Heard::Grown => self.events.push(Event::Grown(worker)),
             Heard::PartTaken => {
                 link.part_taken();
                 self.flush(worker);

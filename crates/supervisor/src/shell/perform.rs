@@ -68,7 +68,7 @@ impl Shell {
             self.generation,
             near,
             output,
-            (self.threads, self.max_output),
+            (self.threads, self.max_output, self.may_grow),
             inbox,
         )?;
         self.links.insert(worker, link);
@@ -142,6 +142,12 @@ impl Shell {
         let result = result.map_err(|failure| {
             let task = self.inbox.hello.tasks.get(submission.task.0 as usize);
             let death = link.map(|(_, link)| &link.death).filter(|_| failure.is_a_death());
+            let usage = match &failure {
+                Failure::Failed(error) | Failure::Panicked(error) | Failure::Undecodable(error) => {
+                    error.usage
+                }
+                _ => death.and_then(|death| death.usage),
+            };
             JobError(Box::new(Certificate {
                 job,
                 task: task.map(|task| task.name.clone()).unwrap_or_default(),
@@ -153,6 +159,7 @@ impl Shell {
                 killed: link.and_then(|(_, link)| link.killed),
                 elapsed: ran.map(|(started, ended)| ended.saturating_sub(started)),
                 last_words: death.and_then(|death| death.last_words.clone()).unwrap_or_default(),
+                usage,
             }))
         });
         let settlement = Settlement { tag: 0, job, result, attempts, worker: info, submitted, ran };

@@ -17,6 +17,7 @@ use crossbeam_channel::{Receiver, Sender};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
+use super::configure::{Unconfigured, Wishes, configure};
 use super::launch::{Launched, Program, exit_of, send_descriptor, system};
 use super::watch::{Watched, Who};
 use super::{Message, orphans, thread};
@@ -41,6 +42,7 @@ pub(super) enum Command {
 /// The server thread's state.
 pub(super) struct Server {
     program: Program,
+    wishes: Wishes,
     board: OwnedFd,
     inbox: Sender<Message>,
     hello: Option<Hello>,
@@ -65,12 +67,13 @@ impl Server {
     /// Starts the first fork server in the server thread, and waits for it.
     pub(super) fn start(
         program: Program,
+        wishes: Wishes,
         board: OwnedFd,
         inbox: Sender<Message>,
     ) -> Result<(Sender<Command>, JoinHandle<()>, Ready), StartError> {
         let (commands, received) = crossbeam_channel::unbounded();
         let (first, started) = crossbeam_channel::bounded(1);
-        let mut server = Self { program, board, inbox, hello: None, live: None };
+        let mut server = Self { program, wishes, board, inbox, hello: None, live: None };
         let thread = thread::spawn("brigade-server", move || {
             let result = server.launch(0);
             let go_on = result.is_ok();
@@ -125,31 +128,55 @@ impl Server {
     fn launch(&mut self, generation: u64) -> Result<Ready, StartError> {
         let Launched { child, pidfd, output, socket, link } = self.program.launch()?;
         let (hello, requests, reports) = link.split();
-        let live = Live { child, socket, requests };
-        let result = self.accept(&live, &hello, reports, generation);
-        self.live = Some(live);
-        if let Err(error) = result {
-            self.leave();
-            return Err(error);
-        }
+        self.live = Some(Live { child, socket, requests });
+        let result = self
+            .accept(&hello)
+            .and_then(|()| self.configure(&hello, &pidfd, &output, reports))
+            .and_then(|(reports, printed)| Ok((self.listen(reports, generation)?, printed)));
+        let ((), printed) = result.inspect_err(|_| self.leave())?;
         let for_killing = pidfd.try_clone().map_err(|error| system("copy a pidfd", error))?;
-        let watched = Watched { who: Who::Server(generation), pidfd, output };
+        let watched = Watched { who: Who::Server(generation), pidfd, output, printed };
         Ok(Ready { watched, pidfd: for_killing, hello })
     }
 
-    fn accept(
-        &mut self,
-        live: &Live,
-        hello: &Hello,
-        reports: Reports,
-        generation: u64,
-    ) -> Result<(), StartError> {
+    fn accept(&mut self, hello: &Hello) -> Result<(), StartError> {
         // Jobs name their task by its place in the first hello.
         if self.hello.get_or_insert_with(|| hello.clone()).tasks != hello.tasks {
             return Err(StartError::Replaced { program: self.name() });
         }
+        let Some(live) = &self.live else { return Ok(()) };
         send_descriptor(&live.socket, &self.board)
-            .map_err(|source| StartError::System { what: "send the scoreboard", source })?;
+            .map_err(|source| StartError::System { what: "send the scoreboard", source })
+    }
+
+    /// Has it be as is wished. Gives the reports back, and what it printed meanwhile.
+    fn configure(
+        &mut self,
+        hello: &Hello,
+        pidfd: &OwnedFd,
+        output: &OwnedFd,
+        reports: Reports,
+    ) -> Result<(Reports, Vec<u8>), StartError> {
+        let configuration = self.wishes.configuration(hello)?;
+        let (Some(configuration), Some(live)) = (configuration, &mut self.live) else {
+            return Ok((reports, Vec::new()));
+        };
+        let patience = self.program.patience;
+        configure(&live.requests, configuration, reports, (pidfd, output), patience).map_err(
+            |unconfigured| {
+                if !matches!(unconfigured, Unconfigured::Refused(_)) {
+                    // It is not where it would see that its channel is closed.
+                    let _ = kill_process_group(Pid::from_child(&live.child), Signal::KILL);
+                    let _ = live.child.kill();
+                }
+                let exit = || exit_of(&live.child.wait());
+                self.wishes.blame(unconfigured, patience, exit)
+            },
+        )
+    }
+
+    /// Passes its reports on to the loop.
+    fn listen(&self, reports: Reports, generation: u64) -> Result<(), StartError> {
         let inbox = self.inbox.clone();
         thread::spawn("brigade-reports", move || {
             while let Ok(report) = reports.receive() {

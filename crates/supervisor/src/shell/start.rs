@@ -15,6 +15,7 @@ use rustc_hash::FxHashMap;
 use super::board::Board;
 use super::burial::ServerDeath;
 use super::clock::Clock;
+use super::configure::Wishes;
 use super::inbox::{Closing, Inbox};
 use super::launch::{Program, system};
 use super::server::Server;
@@ -48,6 +49,14 @@ pub(crate) fn start(builder: Builder) -> Result<Started, StartError> {
         patience: builder.start_timeout,
         spared: builder.adopt_orphans.then(orphans::children),
         descriptors: raise_descriptor_limit(builder.workers)?,
+        surroundings: builder.surroundings,
+    };
+    let wishes = Wishes {
+        nice: builder.nice,
+        max_rss: builder.max_rss,
+        initializer: builder.initializer,
+        worker_initializer: builder.worker_initializer,
+        own_build: own_build.clone(),
     };
     let board = Board::new(builder.workers, builder.threads)
         .map_err(|error| system("make the scoreboard", error))?;
@@ -59,7 +68,8 @@ pub(crate) fn start(builder: Builder) -> Result<Started, StartError> {
     let handler = builder.output.unwrap_or_else(output::to_standard_error);
     let watch = Watch::start(sender.clone(), handler)
         .map_err(|error| system("start the watch thread", error))?;
-    let (server, server_thread, ready) = Server::start(program, board_copy, sender.clone())?;
+    let (server, server_thread, ready) =
+        Server::start(program, wishes, board_copy, sender.clone())?;
     watch.add(ready.watched);
     let config = Config {
         slots: u32::try_from(builder.workers).expect("the builder bounds the number of workers"),
@@ -68,6 +78,7 @@ pub(crate) fn start(builder: Builder) -> Result<Started, StartError> {
         start_timeout: builder.start_timeout,
         restarts: builder.restarts.unwrap_or_else(|| RestartIntensity::of(builder.workers)),
         server_restarts: builder.restarts.unwrap_or_else(RestartIntensity::of_server),
+        max_jobs: builder.max_jobs,
     };
     let scheduler = Scheduler::new(config);
     let appetite = Arc::new(AtomicUsize::new(scheduler.appetite()));
@@ -79,6 +90,7 @@ pub(crate) fn start(builder: Builder) -> Result<Started, StartError> {
         board,
         threads: builder.threads,
         max_output: builder.max_output,
+        may_grow: builder.max_rss.is_some(),
         inbox: Arc::clone(&inbox),
         own_inbox: sender,
         appetite: Arc::clone(&appetite),
