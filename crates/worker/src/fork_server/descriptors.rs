@@ -5,12 +5,14 @@
 //! with exactly one descriptor, always sent before the request that needs it.
 
 use std::fmt;
+use std::fs::File;
 use std::io::{self, Stdin};
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
 use nix::sys::socket::{self, sockopt};
 use nix::sys::time::TimeVal;
+use nix::unistd;
 
 use crate::os;
 
@@ -32,6 +34,20 @@ impl Descriptors {
         }
     }
 
+    /// Lets standard input be empty for a while, for who might read it. Gives what it was.
+    pub(crate) fn set_aside(&self) -> Result<OwnedFd, DescriptorError> {
+        let refused = |error: io::Error| DescriptorError::Failed(as_errno(&error));
+        let socket = self.0.as_fd().try_clone_to_owned().map_err(refused)?;
+        let nothing = File::open("/dev/null").map_err(refused)?;
+        unistd::dup2_stdin(nothing).map_err(DescriptorError::Failed)?;
+        Ok(socket)
+    }
+
+    /// Undoes [`Descriptors::set_aside`].
+    pub(crate) fn put_back(&self, socket: &OwnedFd) -> Result<(), DescriptorError> {
+        unistd::dup2_stdin(socket).map_err(DescriptorError::Failed)
+    }
+
     /// The next descriptor.
     pub(crate) fn next(&self) -> Result<OwnedFd, DescriptorError> {
         let received = loop {
@@ -48,6 +64,10 @@ impl Descriptors {
             (last, rest) => Err(DescriptorError::NotOne(usize::from(last.is_some()) + rest)),
         }
     }
+}
+
+fn as_errno(error: &io::Error) -> nix::Error {
+    nix::Error::from_raw(error.raw_os_error().unwrap_or_default())
 }
 
 /// No descriptor could be received.
