@@ -98,7 +98,7 @@ fn forgetful(place: &str) {
             }
             Request::Reap(worker) => {
                 workers.retain_mut(|child| !matches!(child.try_wait(), Ok(Some(_))));
-                Report::Reaped { worker, exit: Exit::Code(0) }
+                Report::Reaped { worker, exit: Exit::Code(0), usage: None }
             }
         };
         if supervisor.report(&report).is_err() {
