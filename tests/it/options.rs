@@ -43,7 +43,7 @@ fn loaded(pool: &ProcessPool) -> String {
 }
 
 fn refused(builder: Builder) -> StartError {
-    builder.build().err().expect("it should not start")
+    builder.build().expect_err("it should not start")
 }
 
 /// What is wrong with the initializer of a pool that does not start.

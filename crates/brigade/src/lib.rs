@@ -12,7 +12,7 @@
 //! errors) and in [`brigade_worker`] (tasks, and being a worker).
 
 pub use brigade_supervisor::{
-    Builder, Control, Failure, Future, Job, JobError, OutputLine, Prefetch, ProcessPool,
-    RestartIntensity, Shutdown, StartError, WorkerInfo, protocol,
+    Builder, Control, Failure, Future, InitializerError, Job, JobError, OutputLine, Prefetch,
+    ProcessPool, RestartIntensity, Shutdown, StartError, WorkerInfo, protocol,
 };
 pub use brigade_worker::{Context, Registry, Task, builtin, init, json, serve, task};

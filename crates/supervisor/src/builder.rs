@@ -181,7 +181,8 @@ impl Builder {
     }
 
     /// What is added to the niceness of the worker program and of all workers, from 0 to 19. The system
-    /// goes no further than 19 in all. Default 0.
+    /// goes no further than 19 in all. Where the kernel groups processes by session
+    /// (`kernel.sched_autogroup_enabled`), it weighs only within each worker's own. Default 0.
     pub fn nice(mut self, increment: i32) -> Self {
         self.nice = increment;
         self

@@ -385,7 +385,7 @@ pub enum InitializerError {
     },
     /// Its arguments do not encode.
     #[error("{0}")]
-    Arguments(TaskError),
+    Arguments(Box<TaskError>),
     /// Its arguments, with those of the other initializer, are too long.
     #[error(
         "the arguments of both initializers have {length} bytes, the limit is {limit}; let it read \
@@ -399,7 +399,7 @@ pub enum InitializerError {
     },
     /// The task returned an error or panicked.
     #[error("{}", failed(.0))]
-    Failed(TaskError),
+    Failed(Box<TaskError>),
     /// The task left threads running, so that no worker can be forked.
     #[error(
         "left {0} threads running, and a process with threads cannot be forked safely; end them, or \

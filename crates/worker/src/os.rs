@@ -84,9 +84,9 @@ pub(crate) fn wait_for(pid: Pid) -> nix::Result<(WaitStatus, Usage)> {
     // SAFETY: any bytes are a valid `rusage`, which consists of integers; these were set to zero
     // before the kernel wrote them.
     let used = unsafe { used.assume_init() };
-    let [user, system] = [used.ru_utime, used.ru_stime].map(nanoseconds);
+    let cpu = nanoseconds(used.ru_utime).saturating_add(nanoseconds(used.ru_stime));
     let peak_memory = u64::try_from(used.ru_maxrss).unwrap_or(0).saturating_mul(1024);
-    let usage = Usage { cpu: user.saturating_add(system), peak_memory };
+    let usage = Usage { cpu, peak_memory };
     Ok((WaitStatus::from_raw(pid, status)?, usage))
 }
 

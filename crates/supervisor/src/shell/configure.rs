@@ -43,7 +43,7 @@ pub(super) enum Unconfigured {
     Silent(Vec<u8>),
     /// It is gone, or cannot be understood. What it printed.
     Gone(Vec<u8>),
-    /// It cannot even be told.
+    /// It cannot even be waited for.
     Unreachable(io::Error),
 }
 
@@ -65,8 +65,10 @@ impl Wishes {
 
     fn find(&self, hello: &Hello, wish: &Preparation) -> Result<Initializer, StartError> {
         let refused = |source| StartError::Initializer { task: wish.task.to_string(), source };
-        let arguments =
-            wish.arguments.clone().map_err(|error| refused(InitializerError::Arguments(error)))?;
+        let arguments = wish
+            .arguments
+            .clone()
+            .map_err(|error| refused(InitializerError::Arguments(error.into())))?;
         let Some(task) = hello.find(&wish.task) else {
             let offered: Vec<&str> = hello.tasks.iter().map(|task| &*task.name).collect();
             return Err(refused(InitializerError::NotOffered { offered: offered.join(", ") }));
@@ -91,12 +93,12 @@ impl Wishes {
         Err(StartError::Initializer { task, source: InitializerError::TooLong { length, limit } })
     }
 
-    /// What to tell the pool's owner. `exit` waits for the fork server.
+    /// What to tell the pool's owner. `exit` is the fork server's end.
     pub(super) fn blame(
         &self,
         unconfigured: Unconfigured,
         patience: Duration,
-        exit: impl FnOnce() -> Exit,
+        exit: Exit,
     ) -> StartError {
         let reason = match unconfigured {
             Unconfigured::Refused(ConfigurationError::Nice(errno)) => {
@@ -107,7 +109,7 @@ impl Wishes {
                 return launch::system("configure the worker program", error);
             }
             Unconfigured::Refused(ConfigurationError::Failed(error)) => {
-                InitializerError::Failed(error)
+                InitializerError::Failed(error.into())
             }
             Unconfigured::Refused(ConfigurationError::Threads(count)) => {
                 InitializerError::LeftThreads(count)
@@ -116,7 +118,7 @@ impl Wishes {
                 InitializerError::TooSlow { patience, last_words: last_words(&printed) }
             }
             Unconfigured::Gone(printed) => {
-                InitializerError::Died { exit: exit(), last_words: last_words(&printed) }
+                InitializerError::Died { exit, last_words: last_words(&printed) }
             }
         };
         match (&self.initializer, reason) {
@@ -144,7 +146,8 @@ pub(super) fn configure(
     patience: Duration,
 ) -> Result<(Reports, Vec<u8>), Unconfigured> {
     let broken = Unconfigured::Unreachable;
-    requests.send(&Request::Configure(configuration), None).map_err(broken)?;
+    // If it cannot be sent, the fork server is gone, which is found out below.
+    let _ = requests.send(&Request::Configure(configuration), None);
     let (answer, answered) = receive_in_thread(reports).map_err(broken)?;
     let mut printed = Vec::new();
     let waited = wait(&answered, watched, patience, &mut printed).map_err(broken)?;

@@ -133,7 +133,9 @@ impl Server {
             .accept(&hello)
             .and_then(|()| self.configure(&hello, &pidfd, &output, reports))
             .and_then(|(reports, printed)| Ok((self.listen(reports, generation)?, printed)));
-        let ((), printed) = result.inspect_err(|_| self.leave())?;
+        let ((), printed) = result.inspect_err(|_| {
+            self.leave();
+        })?;
         let for_killing = pidfd.try_clone().map_err(|error| system("copy a pidfd", error))?;
         let watched = Watched { who: Who::Server(generation), pidfd, output, printed };
         Ok(Ready { watched, pidfd: for_killing, hello })
@@ -158,21 +160,28 @@ impl Server {
         reports: Reports,
     ) -> Result<(Reports, Vec<u8>), StartError> {
         let configuration = self.wishes.configuration(hello)?;
-        let (Some(configuration), Some(live)) = (configuration, &mut self.live) else {
+        let (Some(configuration), Some(live)) = (configuration, &self.live) else {
             return Ok((reports, Vec::new()));
         };
         let patience = self.program.patience;
-        configure(&live.requests, configuration, reports, (pidfd, output), patience).map_err(
-            |unconfigured| {
-                if !matches!(unconfigured, Unconfigured::Refused(_)) {
-                    // It is not where it would see that its channel is closed.
-                    let _ = kill_process_group(Pid::from_child(&live.child), Signal::KILL);
-                    let _ = live.child.kill();
-                }
-                let exit = || exit_of(&live.child.wait());
-                self.wishes.blame(unconfigured, patience, exit)
-            },
-        )
+        let watched = (pidfd, output);
+        let configured = configure(&live.requests, configuration, reports, watched, patience);
+        configured.map_err(|failure| {
+            if !matches!(failure, Unconfigured::Refused(_)) {
+                // It is not where it would see that its channel is closed.
+                self.kill();
+            }
+            let exit = self.leave();
+            self.wishes.blame(failure, patience, exit)
+        })
+    }
+
+    fn kill(&mut self) {
+        if let Some(live) = &mut self.live {
+            // Both fail only if it is gone already.
+            let _ = kill_process_group(Pid::from_child(&live.child), Signal::KILL);
+            let _ = live.child.kill();
+        }
     }
 
     /// Passes its reports on to the loop.
@@ -195,9 +204,11 @@ impl Server {
     }
 
     /// Closes the channel, upon which the fork server kills what is below it and goes; kills it if
-    /// it does not.
-    fn leave(&mut self) {
-        let Some(Live { mut child, socket, requests }) = self.live.take() else { return };
+    /// it does not. Tells how it ended.
+    fn leave(&mut self) -> Exit {
+        let Some(Live { mut child, socket, requests }) = self.live.take() else {
+            return Exit::Unknown;
+        };
         drop((socket, requests));
         let pid = Pid::from_child(&child);
         if let Ok(pidfd) = pidfd_open(pid, PidfdFlags::empty()) {
@@ -207,11 +218,12 @@ impl Server {
                 let _ = kill_process_group(pid, Signal::KILL);
             }
         }
-        let _ = child.wait();
+        let exit = exit_of(&child.wait());
         if let Some(spared) = &self.program.spared {
             // It may have been killed just now, and left something.
             orphans::sweep(spared);
         }
+        exit
     }
 
     fn name(&self) -> PathBuf {

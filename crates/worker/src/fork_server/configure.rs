@@ -46,16 +46,15 @@ impl Server<'_> {
         &mut self,
         initializer: &Initializer,
     ) -> Result<Result<(), ConfigurationError>, Failure> {
-        let set_aside = self.descriptors.set_aside()?;
         prctl::set_pdeathsig(Signal::SIGKILL)?;
         if unistd::getppid() != self.parent {
             // It died before the death signal was set: nobody is left to tell.
             os::exit_now(1);
         }
-        let result = worker::initialize(self.registry, initializer);
+        let run = || worker::initialize(self.registry, initializer);
+        let result = self.descriptors.set_aside(run)?;
         // As it was. If it dies just now, its death is seen by the next look for a request.
         prctl::set_pdeathsig(Signal::SIGCONT)?;
-        self.descriptors.put_back(&set_aside)?;
         // An unfinished line would otherwise be printed by each worker once more.
         let _ = io::stdout().flush();
         if let Err(error) = result {

@@ -34,18 +34,15 @@ impl Descriptors {
         }
     }
 
-    /// Lets standard input be empty for a while, for who might read it. Gives what it was.
-    pub(crate) fn set_aside(&self) -> Result<OwnedFd, DescriptorError> {
+    /// Lets standard input be empty while something runs that might read it.
+    pub(crate) fn set_aside<T>(&self, meanwhile: impl FnOnce() -> T) -> Result<T, DescriptorError> {
         let refused = |error: io::Error| DescriptorError::Failed(as_errno(&error));
         let socket = self.0.as_fd().try_clone_to_owned().map_err(refused)?;
         let nothing = File::open("/dev/null").map_err(refused)?;
         unistd::dup2_stdin(nothing).map_err(DescriptorError::Failed)?;
-        Ok(socket)
-    }
-
-    /// Undoes [`Descriptors::set_aside`].
-    pub(crate) fn put_back(&self, socket: &OwnedFd) -> Result<(), DescriptorError> {
-        unistd::dup2_stdin(socket).map_err(DescriptorError::Failed)
+        let result = meanwhile();
+        unistd::dup2_stdin(socket).map_err(DescriptorError::Failed)?;
+        Ok(result)
     }
 
     /// The next descriptor.

@@ -4,13 +4,15 @@
 //! forked worker can do whatever a fresh process could.
 //!
 //! ```text
-//!  set up ─▶ hello ─▶ scoreboard ─▶ (configure) ─▶ wait for a request ◀─┐
+//!  set up ─▶ hello ─▶ scoreboard ─▶ wait for a request ◀──────────┐
 //!                                    │     │      │ nothing for 1 s│
 //!                              Spawn │     │ Reap │               │
 //!                                    ▼     ▼      ▼               │
 //!                                  fork  wait    tidy ────────────┘
 //!         any error, any panic, supervisor gone ─▶ sweep ─▶ exit
 //! ```
+//!
+//! Before the first worker the supervisor may have it [configured](configure).
 //!
 //! The supervisor's death is the end of the control channel. So every way out goes through
 //! [`Family::sweep`], and nothing that was started here outlives the supervisor.
@@ -55,14 +57,12 @@ pub(crate) fn run(registry: &Registry) -> i32 {
     server.family.sweep();
     match end {
         Ok(End::SupervisorGone) => 0,
-        // The supervisor has been told why.
-        Ok(End::Unconfigured) => BROKEN,
         Ok(End::Broken(failure)) => {
             complain(format_args!("fork server: {failure}"));
             BROKEN
         }
-        // The panic hook has said why.
-        Err(_) => BROKEN,
+        // The supervisor has been told why, or the panic hook has said it.
+        Ok(End::Unconfigured) | Err(_) => BROKEN,
     }
 }
 

@@ -104,9 +104,9 @@ impl Server {
     }
 
     /// What runs a task with arguments in JSON before anything else does.
-    pub(crate) fn initializer(&self, task: &str, arguments: &str) -> Option<Initializer> {
+    pub(crate) fn initializer(&self, task: &str, arguments: &str) -> Initializer {
         let (task, arguments) = (self.hello.find(task).unwrap(), arguments.into());
-        Some(Initializer { task, form: Form::Json, arguments })
+        Initializer { task, form: Form::Json, arguments }
     }
 
     /// Starts a worker.

@@ -121,7 +121,7 @@ fn load(text: String) -> Result<(), String> {
         return Err(format!("nothing to load{input}"));
     }
     std::thread::spawn(move || {
-        LOADED.lock().expect("nobody panics").push((text, std::process::id()))
+        LOADED.lock().expect("nobody panics").push((text, std::process::id()));
     })
     .join()
     .map_err(|_| "it panicked".to_owned())

@@ -20,7 +20,13 @@ use brigade_protocol::{VARIABLE, codec};
 use nix::sys::signal::{SigSet, Signal};
 
 use self::driver::{Gate, Said, Server};
-use self::options::*;
+use self::options::{
+    a_configuration_holds_for_all_workers, a_configuration_that_comes_late_ends_the_fork_server,
+    a_worker_that_has_grown_says_so_once_and_before_its_reply,
+    a_worker_whose_initializer_fails_says_so_and_is_never_ready, an_initializer_that_fails_is_told,
+    an_initializer_that_leaves_threads_is_refused, what_a_dead_worker_used_is_told,
+    what_a_failed_attempt_used_is_told, without_a_bound_no_worker_says_that_it_has_grown,
+};
 
 const THREAD_FIRST: &str = "TEST_START_A_THREAD_FIRST";
 

@@ -24,8 +24,8 @@ pub(crate) fn a_configuration_holds_for_all_workers() {
     let before = Server::start().spawn().run("niceness", "[]").unwrap().parse::<i32>().unwrap();
     let configuration = Configuration {
         nice: 3,
-        initializer: server.initializer("load", r#"["in the fork server"]"#),
-        worker_initializer: server.initializer("load", r#"["in the worker"]"#),
+        initializer: Some(server.initializer("load", r#"["in the fork server"]"#)),
+        worker_initializer: Some(server.initializer("load", r#"["in the worker"]"#)),
         ..Configuration::default()
     };
     assert_eq!(server.configure(configuration), Report::Configured);
@@ -43,7 +43,7 @@ pub(crate) fn a_configuration_holds_for_all_workers() {
 
 pub(crate) fn an_initializer_that_leaves_threads_is_refused() {
     let server = Server::start();
-    let initializer = server.initializer("thread-behind", "[2]");
+    let initializer = Some(server.initializer("thread-behind", "[2]"));
     let report = server.configure(Configuration { initializer, ..Configuration::default() });
     assert_eq!(report, Report::NotConfigured(ConfigurationError::Threads(2)));
     assert_eq!(end_of(server), (Some(70), String::new()));
@@ -56,7 +56,7 @@ pub(crate) fn an_initializer_that_fails_is_told() {
         ("load", "[1]", TaskErrorKind::BadArguments, "argument \"text\""),
     ] {
         let server = Server::start();
-        let initializer = server.initializer(task, arguments);
+        let initializer = Some(server.initializer(task, arguments));
         let report = server.configure(Configuration { initializer, ..Configuration::default() });
         let Report::NotConfigured(ConfigurationError::Failed(error)) = report else {
             panic!("{report:?}")
@@ -88,7 +88,7 @@ pub(crate) fn a_worker_whose_initializer_fails_says_so_and_is_never_ready() {
         ("panics", "[false]", ": as it was asked to"),
     ] {
         let mut server = Server::start();
-        let worker_initializer = server.initializer(task, arguments);
+        let worker_initializer = Some(server.initializer(task, arguments));
         let configuration = Configuration { worker_initializer, ..Configuration::default() };
         assert_eq!(server.configure(configuration), Report::Configured);
         let mut worker = server.fork(1, 1000);
