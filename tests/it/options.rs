@@ -229,6 +229,40 @@ fn an_initializer_may_print_more_than_a_pipe_holds_and_reads_nothing() {
 }
 
 #[test]
+fn what_an_initializer_muttered_is_not_said_again_by_each_worker() {
+    let lines = Arc::new(Mutex::new(Vec::new()));
+    let record = Arc::clone(&lines);
+    let pool = builder(2)
+        .on_output(move |line| {
+            let text = String::from_utf8_lossy(line.text).into_owned();
+            record.lock().unwrap().push((line.worker.is_some(), text));
+        })
+        .initializer(Job::json("mutter", r#"["half a line"]"#))
+        .build()
+        .unwrap();
+    assert_staffed(&pool, 2);
+    drop(pool);
+    assert_eq!(*lines.lock().unwrap(), [(false, "half a line".to_owned())]);
+}
+
+#[test]
+fn two_panics_at_once_are_both_told_after_an_initializer_too() {
+    let load = || Job::json("load", r#"["x"]"#);
+    for pool in [builder(1), builder(1).initializer(load()).worker_initializer(load())] {
+        let words = Arc::new(Mutex::new(String::new()));
+        let record = Arc::clone(&words);
+        let pool = pool.on_output(move |line| {
+            record.lock().unwrap().push_str(&String::from_utf8_lossy(line.text));
+        });
+        let pool = pool.build().unwrap();
+        let crashed = error(pool.submit(Job::json("panic-twice", "[]").crash_retries(0)));
+        assert_eq!(crashed.exit(), Some(Exit::Signal(6)));
+        let words = words.lock().unwrap();
+        assert!(words.contains("the first time") && words.contains("the second time"), "{words}");
+    }
+}
+
+#[test]
 fn an_initializer_dies_with_its_supervisor() {
     let gate = Gate::open();
     let mut started = Program::new(HOST, "initializing").arg(gate.path()).start();

@@ -40,6 +40,8 @@ pub fn registry() -> Registry {
         &kin::leave::TASK,
         &options::load::TASK,
         &options::loaded::TASK,
+        &options::mutter::TASK,
+        &options::panic_twice::TASK,
         &options::need::TASK,
         &options::surroundings::TASK,
         &options::thread_behind::TASK,

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::hint::black_box;
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Mutex;
 
@@ -29,6 +30,25 @@ pub fn load(text: String) {
 pub fn loaded() -> Vec<(String, bool)> {
     let loaded = LOADED.lock().expect("nobody panics");
     loaded.iter().map(|(text, pid)| (text.clone(), *pid == std::process::id())).collect()
+}
+
+/// Prints TEXT without an end of the line.
+#[task]
+pub fn mutter(text: String) {
+    std::io::stdout().write_all(text.as_bytes()).expect("somebody reads");
+}
+
+/// Panics, and once more while that is going on, which ends the process.
+#[task]
+pub fn panic_twice() {
+    struct Again;
+    impl Drop for Again {
+        fn drop(&mut self) {
+            panic!("the second time");
+        }
+    }
+    let _again = Again;
+    panic!("the first time");
 }
 
 /// Fails if there is no file PATH.
