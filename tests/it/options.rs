@@ -99,8 +99,11 @@ fn workers_run_in_the_directory_that_was_asked_for() {
     let up: PathBuf = here.components().skip(1).map(|_| "..").collect();
     let program = up.join(FAULTY.strip_prefix('/').unwrap());
     assert!(program.is_relative() && program.exists(), "{}", program.display());
-    let pool = builder(1).program(&program).current_dir(&path).build().unwrap();
-    assert_eq!(surroundings(&pool, &[]).0, path);
+    // So deep that as many steps up from there lead elsewhere.
+    let deep = path.join(vec!["deep"; here.components().count()].join("/"));
+    std::fs::create_dir_all(&deep).unwrap();
+    let pool = builder(1).program(&program).current_dir(&deep).build().unwrap();
+    assert_eq!(surroundings(&pool, &[]).0, deep);
 }
 
 #[test]
@@ -214,6 +217,21 @@ fn an_initializer_has_its_time_and_no_more() {
 }
 
 #[test]
+fn what_an_initializer_started_goes_with_it() {
+    let gate = Gate::open();
+    let leave = format!(r#"[{}, "child", "exit"]"#, gate.json());
+    let builder = builder(1).initializer(Job::json("leave", leave));
+    std::thread::scope(|scope| {
+        let refused = scope.spawn(|| refused_initializer(builder).1);
+        let mut visitor = gate.wait();
+        visitor.nod();
+        let error = refused.join().unwrap();
+        assert!(matches!(error, InitializerError::Died { exit: Exit::Code(7), .. }), "{error}");
+        visitor.await_end(PROMISE);
+    });
+}
+
+#[test]
 fn an_initializer_may_print_more_than_a_pipe_holds_and_reads_nothing() {
     let lines = Arc::new(Mutex::new(0));
     let count = Arc::clone(&lines);
@@ -248,6 +266,7 @@ fn what_an_initializer_muttered_is_not_said_again_by_each_worker() {
 #[test]
 fn two_panics_at_once_are_both_told_after_an_initializer_too() {
     let load = || Job::json("load", r#"["x"]"#);
+    let mut printed = Vec::new();
     for pool in [builder(1), builder(1).initializer(load()).worker_initializer(load())] {
         let words = Arc::new(Mutex::new(String::new()));
         let record = Arc::clone(&words);
@@ -259,7 +278,9 @@ fn two_panics_at_once_are_both_told_after_an_initializer_too() {
         assert_eq!(crashed.exit(), Some(Exit::Signal(6)));
         let words = words.lock().unwrap();
         assert!(words.contains("the first time") && words.contains("the second time"), "{words}");
+        printed.push(words.matches("panicked at").count());
     }
+    assert_eq!(printed[0], printed[1], "none is lost between two hooks");
 }
 
 #[test]

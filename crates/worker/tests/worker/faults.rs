@@ -26,6 +26,7 @@ pub(crate) fn registry() -> Registry {
         &thread_behind::TASK,
         &eat::TASK,
         &burn::TASK,
+        &doze::TASK,
     ];
     Registry::new(&[builtin::ALL, own].concat()).expect("their names differ")
 }
@@ -156,9 +157,9 @@ fn eat(bytes: usize) {
     black_box(vec![1_u8; bytes].leak());
 }
 
-/// Burns so many milliseconds of CPU time, and fails.
+/// Burns so many milliseconds of CPU time, and fails unless WELL.
 #[task]
-fn burn(milliseconds: i64) -> Result<(), String> {
+fn burn(milliseconds: i64, well: bool) -> Result<(), String> {
     use nix::sys::resource::{UsageWho, getrusage};
     use nix::sys::time::TimeValLike;
     let used = || {
@@ -169,5 +170,12 @@ fn burn(milliseconds: i64) -> Result<(), String> {
     while used() < start + milliseconds {
         black_box((0..1000_u64).sum::<u64>());
     }
-    Err("burnt".into())
+    if well { Ok(()) } else { Err("burnt".into()) }
+}
+
+/// Does nothing for so many milliseconds, and fails.
+#[task]
+fn doze(milliseconds: u64) -> Result<(), String> {
+    std::thread::sleep(std::time::Duration::from_millis(milliseconds));
+    Err("dozed".into())
 }

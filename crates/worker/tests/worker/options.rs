@@ -108,11 +108,11 @@ pub(crate) fn a_worker_that_has_grown_says_so_once_and_before_its_reply() {
     worker.send("eat", &["[1000]"]);
     assert!(matches!(worker.hear(), Said::Replies(_)), "it is small");
     // Longer than the pause between two looks.
-    let _ = worker.run("burn", "[20]");
+    let _ = worker.run("burn", "[20, true]");
     worker.send("eat", &["[200000000]"]);
     assert_eq!(worker.hear(), Said::Grown);
     assert!(matches!(worker.hear(), Said::Replies(_)));
-    worker.send("burn", &["[20]"]);
+    worker.send("burn", &["[20, true]"]);
     assert!(matches!(worker.hear(), Said::Replies(_)), "once is enough");
 }
 
@@ -126,12 +126,13 @@ pub(crate) fn without_a_bound_no_worker_says_that_it_has_grown() {
 pub(crate) fn what_a_failed_attempt_used_is_told() {
     let mut server = Server::start();
     let mut worker = server.spawn();
-    let burnt = worker.run("burn", "[50]").unwrap_err().usage.unwrap();
+    let burnt = worker.run("burn", "[50, false]").unwrap_err().usage.unwrap();
     assert!((49 * MILLISECOND..500 * MILLISECOND).contains(&burnt.cpu), "{burnt:?}");
     assert!((MIB..100 * MIB).contains(&burnt.peak_memory), "{burnt:?}");
     worker.run("eat", "[200000000]").unwrap();
-    let idle = worker.run("burn", "[0]").unwrap_err().usage.unwrap();
-    assert!(idle.cpu < 20 * MILLISECOND, "what was burnt before is taken off: {idle:?}");
+    worker.run("burn", "[100, true]").unwrap();
+    let idle = worker.run("doze", "[200]").unwrap_err().usage.unwrap();
+    assert!(idle.cpu < 50 * MILLISECOND, "what was burnt before is taken off: {idle:?}");
     assert!(idle.peak_memory > 190 * MIB, "{idle:?}");
     let panicked = worker.run("panics", "[false]").unwrap_err();
     assert!(panicked.usage.is_some());
@@ -140,7 +141,7 @@ pub(crate) fn what_a_failed_attempt_used_is_told() {
 pub(crate) fn what_a_dead_worker_used_is_told() {
     let mut server = Server::start();
     let mut worker = server.spawn();
-    let _ = worker.run("burn", "[50]");
+    let _ = worker.run("burn", "[50, false]");
     worker.run("eat", "[200000000]").unwrap();
     worker.send("exit", &["[7]"]);
     let (exit, _, usage) = server.reap_with_usage(worker);
