@@ -20,9 +20,6 @@
 //! What it holds when it dies is judged by the scoreboard ([`Lane`]): only what was *running* is
 //! charged with the death.
 //!
-//! A worker that was given all the jobs it may be given, or has grown too large, is *worn*: it is given
-//! no more, and replaced once it holds nothing.
-//!
 //! The parts: `events` is what becomes of each event; `jobs` the table of unsettled jobs with the
 //! queue; `worker` what one worker holds; `frames` how many jobs travel together; `deaths` the
 //! judgement; `deadlines` everything that happens because time passes; `recycling` the replacement of
