@@ -1,7 +1,8 @@
 //! The end-to-end tests: each promise of the design as something that can be seen from outside.
 //!
 //! * the library, with the tasks that misbehave in its workers: [`table`], [`crash`], [`cancel`],
-//!   [`recall`], [`drain`], [`payload`], [`typed`], [`chaos`], [`siege`];
+//!   [`recall`], [`drain`], [`payload`], [`typed`], [`chaos`], [`siege`], [`options`],
+//!   [`recycling`];
 //! * the program: [`program`], [`records`], [`signals`], [`start`], [`orphans`], [`stream`], [`soak`],
 //!   [`surroundings`];
 //! * the house: [`tidy`].
@@ -12,16 +13,18 @@
 )]
 
 mod cancel;
-mod control;
 mod chaos;
+mod control;
 mod crash;
 mod drain;
+mod options;
 mod orphans;
 mod payload;
 mod pools;
 mod program;
 mod recall;
 mod records;
+mod recycling;
 mod siege;
 mod signals;
 mod soak;

@@ -12,8 +12,10 @@
 //! errors) and in [`brigade_worker`] (tasks, and being a worker).
 
 pub use brigade_supervisor::{
-    Builder, Control, Failure, Future, Job, JobError, OutputLine, Prefetch, ProcessPool,
-    RestartIntensity, Shutdown, StartError, WorkerInfo, protocol,
+    Builder, Control, Failure, Future, InitializerError, Job, JobError, OutputLine, Prefetch,
+    ProcessPool, RestartIntensity, Shutdown, StartError, WorkerInfo, protocol,
 };
-pub use brigade_task::{Context, Error, Executor, Handle, Registry, Reserved, Result, Task, json, task};
+pub use brigade_task::{
+    Context, Error, Executor, Handle, Registry, Reserved, Result, Task, json, task,
+};
 pub use brigade_worker::{builtin, init, serve};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{JobId, SlotId, WorkerId};
-use crate::message::{Exit, TaskError, TaskErrorKind};
+use crate::message::{Exit, TaskError, TaskErrorKind, Usage};
 
 /// Why a job gave no result, with everything that is known about its end.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +35,8 @@ pub struct Certificate {
     pub elapsed: Option<Duration>,
     /// What the worker printed last, if it died.
     pub last_words: Vec<String>,
+    /// What the last attempt used, or the worker that died of it.
+    pub usage: Option<Usage>,
 }
 
 /// Why the supervisor killed a worker.
@@ -90,6 +92,7 @@ impl JobError {
             killed: None,
             elapsed: None,
             last_words: Vec::new(),
+            usage: None,
         })
     }
 
@@ -136,6 +139,22 @@ impl JobError {
     /// How long the last attempt ran.
     pub fn elapsed(&self) -> Option<Duration> {
         self.0.elapsed
+    }
+
+    /// The CPU time, in user and in system mode, that the last attempt used, if it failed by itself: that
+    /// of the thread which ran it, never more than [`JobError::elapsed`]; threads that it started are not
+    /// counted, while jobs of less than 1 ms that the same thread ran before it may be. If the worker
+    /// died: of that worker from its start to its end, with everything it ran. `None` if the attempt was
+    /// not begun, was cancelled, or nobody could measure it, as when the fork server died.
+    pub fn cpu_time(&self) -> Option<Duration> {
+        self.0.usage.map(|usage| Duration::from_nanos(usage.cpu))
+    }
+
+    /// The largest resident size, in bytes, that the worker of the last attempt ever had, up to the end
+    /// of the attempt; what it shares with the worker program is counted. `None` as for
+    /// [`JobError::cpu_time`].
+    pub fn peak_memory(&self) -> Option<u64> {
+        self.0.usage.map(|usage| usage.peak_memory)
     }
 
     /// The last lines that the worker printed, if it died; oldest first.

@@ -8,6 +8,8 @@
 //!  supervisor                                 fork server                        worker
 //!      │ ── starts it, with VARIABLE set ─────────▶ │
 //!      │ ◀──────────── Greeting: Hello ──────────── │   (handshake, one-shot)
+//!      │ ── Request: Configure ───────────────────▶ │   (only if anything is to be configured)
+//!      │ ◀──────────── Report: Configured ───────── │
 //!      │ ── Request: Spawn + far channel ends ────▶ │ ── fork ─────────────────────▶ │
 //!      │ ◀──────────── Report: Spawned ──────────── │                                │
 //!      │ ◀───────────────────────────────────────────────────── FromWorker: Ready ── │

@@ -4,6 +4,8 @@
 //! [`ToWorker`] and [`FromWorker`] the talk with one worker. Variants are only ever added at the
 //! end; any other change raises [`VERSION`](crate::VERSION).
 
+mod configuration;
+
 use std::fmt;
 use std::time::Duration;
 
@@ -11,6 +13,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::JobError;
 use crate::id::{JobId, Seq, SlotId, TaskId, Ticket, WorkerId};
+
+pub use self::configuration::{Configuration, ConfigurationError, Initializer};
 
 /// What a worker program says of itself before anything else.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,6 +74,9 @@ pub enum Request {
     Spawn(Spawn),
     /// Wait for this worker, which is dead, and say how it ended.
     Reap(WorkerId),
+    /// Be like this. Sent once, before the first worker is asked for, if anything is to be other than
+    /// it is by itself; answered with [`Report::Configured`] or [`Report::NotConfigured`].
+    Configure(Configuration),
 }
 
 /// Which worker to fork, and how it is to behave.
@@ -110,7 +117,23 @@ pub enum Report {
         worker: WorkerId,
         /// How it ended.
         exit: Exit,
+        /// What it used in all its life, if that is known.
+        usage: Option<Usage>,
     },
+    /// It is as [`Request::Configure`] said, and has a single thread.
+    Configured,
+    /// It cannot be so, and ends.
+    NotConfigured(ConfigurationError),
+}
+
+/// What something used of the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Usage {
+    /// Time of a CPU, in user and in system mode, in nanoseconds.
+    pub cpu: u64,
+    /// The largest resident size of the process until then, in bytes. What it shares with its fork
+    /// server is counted too.
+    pub peak_memory: u64,
 }
 
 /// How a process ended.
@@ -244,6 +267,9 @@ pub enum FromWorker<'a> {
     Taken,
     /// The supervisor's own mark behind everything that a dead worker sent. A worker never sends it.
     End,
+    /// After a job its resident size was above [`Configuration::max_rss`]: it had better be replaced.
+    /// Said once at most, and only if there is such a limit.
+    Grown,
     /// A running job submits another. At most [`MOST_UNACCEPTED`] of these may be under way.
     Submit(#[serde(borrow)] Submit<'a>),
     /// A running job announces one that it may submit later.
@@ -358,6 +384,8 @@ pub struct TaskError {
     pub location: Option<String>,
     /// The stack at the panic.
     pub backtrace: Option<String>,
+    /// What the attempt used: the CPU time of the thread that ran it.
+    pub usage: Option<Usage>,
 }
 
 /// The kinds of [`TaskError`].
@@ -379,7 +407,7 @@ impl TaskError {
 
     /// An error without a place; a message that is too long is cut.
     pub fn new(kind: TaskErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: cut(message.into()), location: None, backtrace: None }
+        Self { kind, message: cut(message.into()), location: None, backtrace: None, usage: None }
     }
 
     /// A panic, with where it happened; texts that are too long are cut.
@@ -389,6 +417,7 @@ impl TaskError {
             message: cut(message),
             location,
             backtrace: backtrace.map(cut),
+            usage: None,
         }
     }
 }

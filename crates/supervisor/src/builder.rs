@@ -1,14 +1,16 @@
 //! What a pool is to be like, before there is one.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use brigade_protocol::board::LANES;
+use brigade_task::{Arguments, Job};
 
 use crate::error::{StartError, WorkerInfo};
 use crate::pool::ProcessPool;
 use crate::scheduler::{Limits, Prefetch, RestartIntensity};
-use crate::shell;
+use crate::shell::{self, Preparation, Surroundings};
 
 /// A line that a worker, or the fork server (then `worker` is `None`), printed.
 #[derive(Clone, Debug)]
@@ -38,6 +40,12 @@ pub struct Builder {
     pub(crate) max_waiting: usize,
     pub(crate) adopt_orphans: bool,
     pub(crate) output: Option<OutputHandler>,
+    pub(crate) surroundings: Surroundings,
+    pub(crate) nice: i32,
+    pub(crate) initializer: Option<Preparation>,
+    pub(crate) worker_initializer: Option<Preparation>,
+    pub(crate) max_jobs: Option<u64>,
+    pub(crate) max_rss: Option<u64>,
 }
 
 impl Default for Builder {
@@ -55,6 +63,12 @@ impl Default for Builder {
             max_waiting: 256,
             adopt_orphans: false,
             output: None,
+            surroundings: Surroundings::default(),
+            nice: 0,
+            initializer: None,
+            worker_initializer: None,
+            max_jobs: None,
+            max_rss: None,
         }
     }
 }
@@ -157,12 +171,94 @@ impl Builder {
         self
     }
 
+    /// Sets a variable in the environment of the worker program, and so of all workers. Default: the
+    /// environment of this process. The variables of Brigade (`BRIGADE_…`) are set in any case.
+    pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
+        self.surroundings.set(name.into(), value.into());
+        self
+    }
+
+    /// Leaves a variable out of the environment of the worker program.
+    pub fn env_remove(mut self, name: impl Into<OsString>) -> Self {
+        self.surroundings.remove(name.into());
+        self
+    }
+
+    /// Lets the worker program begin with an empty environment, but for what is set with
+    /// [`Builder::env`] after this.
+    pub fn env_clear(mut self) -> Self {
+        self.surroundings.clear();
+        self
+    }
+
+    /// The directory in which the worker program and all workers run. Default: the one of this process.
+    /// A relative one begins there; so does the path of the worker program, whatever is set here.
+    pub fn current_dir(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.surroundings.run_in(directory.into());
+        self
+    }
+
+    /// What is added to the niceness of the worker program and of all workers, from 0 to 19. The system
+    /// goes no further than 19 in all. Where the kernel groups processes by session
+    /// (`kernel.sched_autogroup_enabled`), it weighs only within each worker's own. Default 0.
+    pub fn nice(mut self, increment: i32) -> Self {
+        self.nice = increment;
+        self
+    }
+
+    /// What the worker program runs once, before its first worker: what it loads into memory is there
+    /// in every worker, and takes its room only once as long as nobody changes it (copy on write). It
+    /// runs again when the fork server had to be replaced. Default: nothing.
+    ///
+    /// Of the job only the task and its arguments count; its result is not wanted. The task finds an
+    /// empty standard input and is told that it is attempt 1 at job 0. It may take as long as
+    /// [`Builder::start_timeout`] allows, counted for itself, and **must not leave a thread running**: a
+    /// process with threads cannot be forked safely. What belongs to each process for itself (threads,
+    /// connections, seeds of random numbers) is for [`Builder::worker_initializer`]. Processes that it
+    /// leaves behind live as long as the fork server.
+    ///
+    /// If it fails, [`Builder::build`] does, with [`StartError::Initializer`]. The arguments of both
+    /// initializers together may have 56 KiB.
+    pub fn initializer<T, A: Arguments>(mut self, job: Job<T, A>) -> Self {
+        self.initializer = Some(job.into());
+        self
+    }
+
+    /// What each worker runs before its first job, within the [`Builder::start_timeout`]. Default:
+    /// nothing.
+    ///
+    /// Of the job only the task and its arguments count; its result is not wanted. If it fails or
+    /// panics, the worker says so in its last words and exits with code 70, which counts as a death for
+    /// no job's fault: the pool gives up when there were too many ([`Builder::restart_intensity`]).
+    pub fn worker_initializer<T, A: Arguments>(mut self, job: Job<T, A>) -> Self {
+        self.worker_initializer = Some(job.into());
+        self
+    }
+
+    /// How many jobs a worker is given, at least 1, before it is replaced by a fresh one; each attempt
+    /// counts. For tasks that leak. While a worker goes and another comes, which takes some
+    /// milliseconds, its slot is empty. Default: without limit.
+    pub fn max_jobs_per_worker(mut self, jobs: u64) -> Self {
+        self.max_jobs = Some(jobs);
+        self
+    }
+
+    /// The resident size, in bytes, above which a worker is replaced once it has finished what it runs.
+    /// The worker looks at itself after a job, but not more often than every 10 ms, so this bounds
+    /// leaks, not a single job. What it shares with the worker program (some MiB, and what the
+    /// [`Builder::initializer`] loaded, as far as it was touched) is counted: with less than that, each
+    /// worker runs a few jobs only. At least 1. Default: without limit.
+    pub fn max_rss_per_worker(mut self, bytes: u64) -> Self {
+        self.max_rss = Some(bytes);
+        self
+    }
+
     /// Starts the worker program and the workers. Raises this process's soft limit of open files to the
     /// hard one.
     ///
     /// # Errors
     ///
-    /// Any [`StartError`], within the start timeout.
+    /// Any [`StartError`], within the start timeout, and once more as long if there is an initializer.
     pub fn build(self) -> Result<ProcessPool, StartError> {
         check_range(
             "the number of workers",
@@ -184,11 +280,25 @@ impl Builder {
         if let Some(jobs) = max_queued {
             check_range("the number of queued jobs", jobs, 1, usize::MAX, "at least 1")?;
         }
+        if !(0..=MOST_NICE).contains(&self.nice) {
+            return Err(StartError::Niceness { increment: self.nice });
+        }
+        for (what, value) in [
+            ("the number of jobs per worker", self.max_jobs),
+            ("the largest resident size of a worker", self.max_rss),
+        ] {
+            if value == Some(0) {
+                return Err(StartError::OutOfRange { what, value: 0, range: "at least 1" });
+            }
+        }
         let limits = self.limits;
         let started = shell::start(self)?;
         Ok(ProcessPool::new(started, limits, max_queued))
     }
 }
+
+/// What the system allows.
+const MOST_NICE: i32 = 19;
 
 fn check_range(
     what: &'static str,

@@ -1,5 +1,8 @@
 //! Why there is no pool. Why a job gave no result is [`JobError`]'s to tell.
 
+mod initializer;
+
+use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,6 +11,8 @@ pub(crate) use brigade_protocol::error::quote;
 pub use brigade_protocol::error::{Certificate, Failure, JobError, Member, Sentence, WorkerInfo};
 use brigade_protocol::handshake::HandshakeError;
 use brigade_protocol::message::Exit;
+
+pub use self::initializer::InitializerError;
 
 /// The pool could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -86,6 +91,39 @@ pub enum StartError {
     Replaced {
         /// The program.
         program: PathBuf,
+    },
+    /// [`Builder::nice`](crate::Builder::nice) is out of its range.
+    #[error("the niceness increment is {increment}, but must be from 0 to 19")]
+    Niceness {
+        /// What it is.
+        increment: i32,
+    },
+    /// The name of an environment variable cannot be one.
+    #[error(
+        "environment variable {name:?}: its name is empty or has a '=' or a NUL, or its value has a NUL"
+    )]
+    Variable {
+        /// The name.
+        name: OsString,
+    },
+    /// The worker program cannot run in the directory that was asked for.
+    #[error(
+        "cannot run the worker program in {}: {source}; it must be a directory that this user may enter",
+        directory.display()
+    )]
+    Directory {
+        /// The directory.
+        directory: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// What was to be run before the first worker or the first job did not go well.
+    #[error("initializer {task}: {source}")]
+    Initializer {
+        /// The name of its task.
+        task: String,
+        /// What went wrong.
+        source: InitializerError,
     },
     /// The system refused something that every pool needs.
     #[error("cannot {what}: {source}")]

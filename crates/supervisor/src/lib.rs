@@ -31,7 +31,7 @@ pub mod cli;
 pub use brigade_protocol as protocol;
 pub use brigade_task::{Executor, Future, Handle, Job, Reserved, Settlement};
 pub use builder::{Builder, OutputHandler, OutputLine};
-pub use error::{Failure, JobError, StartError, WorkerInfo};
+pub use error::{Failure, InitializerError, JobError, StartError, WorkerInfo};
 pub use pool::{Control, Lane, ProcessPool, Running, Shutdown, Snapshot};
 pub use scheduler::{Limits, Prefetch, RestartIntensity};
 pub use stream::{Feed, Settlements};

@@ -32,6 +32,12 @@ pub fn install_hook() {
         if !RUNNING.get() {
             return print(info);
         }
+        let print = |info: &PanicHookInfo<'_>| {
+            // A hook like this one may be below it: the fork server's, if it ran an initializer.
+            RUNNING.set(false);
+            print(info);
+            RUNNING.set(true);
+        };
         if let Some(first) = NOTED.take() {
             // A panic during a panic ends the process: nobody will ask for the first one.
             let place = first.location.unwrap_or_default();

@@ -4,15 +4,19 @@
 
 use std::fs;
 use std::io::{self, IoSliceMut};
+use std::mem::MaybeUninit;
 use std::num::NonZeroUsize;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use brigade_protocol::board;
+use brigade_protocol::message::Usage;
+use nix::errno::Errno;
 use nix::libc;
 use nix::sys::mman::{self, MapFlags, ProtFlags};
 use nix::sys::signal::{self, SigHandler, Signal};
 use nix::sys::socket::{self, ControlMessageOwned, MsgFlags};
-use nix::unistd::{self, ForkResult};
+use nix::sys::wait::WaitStatus;
+use nix::unistd::{self, ForkResult, Pid};
 
 use crate::board::Page;
 
@@ -23,9 +27,13 @@ pub(crate) struct SingleThreaded(());
 impl SingleThreaded {
     /// Looks whether it is so now. It stays so until this process starts a thread.
     pub(crate) fn check() -> io::Result<Option<Self>> {
-        let threads = fs::read_dir("/proc/self/task")?.count();
-        Ok((threads == 1).then_some(Self(())))
+        Ok((threads()? == 1).then_some(Self(())))
     }
+}
+
+/// How many threads this process has now. One that was joined may be counted a moment longer.
+pub(crate) fn threads() -> io::Result<usize> {
+    Ok(fs::read_dir("/proc/self/task")?.count())
 }
 
 /// Takes a variable out of the environment and returns its value.
@@ -53,6 +61,38 @@ pub(crate) fn fork(_: SingleThreaded) -> nix::Result<ForkResult> {
 pub(crate) fn exit_now(code: i32) -> ! {
     // SAFETY: `_exit` is always safe to call; it does not return.
     unsafe { libc::_exit(code) }
+}
+
+/// Adds to the niceness of this thread, and so of what it forks; the system stops at 19.
+pub(crate) fn add_niceness(increment: i32) -> nix::Result<()> {
+    Errno::clear();
+    // SAFETY: `nice` takes a number and touches no memory.
+    match unsafe { libc::nice(increment) } {
+        // It may be the niceness as well as an error.
+        -1 if Errno::last_raw() != 0 => Err(Errno::last()),
+        _ => Ok(()),
+    }
+}
+
+/// Waits for a child, and says what it used in all its life.
+pub(crate) fn wait_for(pid: Pid) -> nix::Result<(WaitStatus, Usage)> {
+    let mut status = 0;
+    let mut used = MaybeUninit::<libc::rusage>::zeroed();
+    // SAFETY: both pointers are to memory of ours of the right size, which lives during the call.
+    let waited = unsafe { libc::wait4(pid.as_raw(), &raw mut status, 0, used.as_mut_ptr()) };
+    Errno::result(waited)?;
+    // SAFETY: any bytes are a valid `rusage`, which consists of integers; these were set to zero
+    // before the kernel wrote them.
+    let used = unsafe { used.assume_init() };
+    let cpu = nanoseconds(used.ru_utime).saturating_add(nanoseconds(used.ru_stime));
+    let peak_memory = u64::try_from(used.ru_maxrss).unwrap_or(0).saturating_mul(1024);
+    let usage = Usage { cpu, peak_memory };
+    Ok((WaitStatus::from_raw(pid, status)?, usage))
+}
+
+fn nanoseconds(time: libc::timeval) -> u64 {
+    let (seconds, micros) = (time.tv_sec.unsigned_abs(), time.tv_usec.unsigned_abs());
+    seconds.saturating_mul(1_000_000_000).saturating_add(micros.saturating_mul(1000))
 }
 
 /// Gives a signal its default action.

@@ -98,8 +98,9 @@ fn forgetful(place: &str) {
             }
             Request::Reap(worker) => {
                 workers.retain_mut(|child| !matches!(child.try_wait(), Ok(Some(_))));
-                Report::Reaped { worker, exit: Exit::Code(0) }
+                Report::Reaped { worker, exit: Exit::Code(0), usage: None }
             }
+            Request::Configure(_) => Report::Configured,
         };
         if supervisor.report(&report).is_err() {
             return;

@@ -14,6 +14,8 @@ fn main() -> ExitCode {
         Some("fib") => fib(),
         Some("deadlock") => deadlock(),
         Some("before-and-after") => before_and_after(),
+        Some("initializing") => initializing(),
+        Some("initialized") => initialized(),
         _ => return ExitCode::from(2),
     };
     for finding in findings {
@@ -86,6 +88,27 @@ fn before_and_after() -> Vec<String> {
         use_a_pool();
     }
     vec![before, belongings()]
+}
+
+/// The gate in the second argument, as JSON text.
+fn gate() -> String {
+    brigade_tests::json(&std::env::args().nth(2).expect("a gate is given"))
+}
+
+/// Starts a pool whose initializer never ends, but for a visit at the gate.
+fn initializing() -> Vec<String> {
+    let initializer = Job::json("hang", format!("[{}]", gate()));
+    let builder = ProcessPool::builder().initializer(initializer).start_timeout(DEADLINE);
+    vec![builder.build().expect_err("it hangs").to_string()]
+}
+
+/// A pool with an initializer, whose only job leaves a process behind and never ends.
+fn initialized() -> Vec<String> {
+    let builder = ProcessPool::builder().workers(1).initializer(Job::json("load", "[\"x\"]"));
+    let pool = builder.build().expect("the pool starts");
+    let left: Future<String> =
+        pool.submit(Job::json("leave", format!("[{}, \"session\", \"hang\"]", gate())));
+    vec![show(left)]
 }
 
 fn use_a_pool() {

@@ -3,11 +3,13 @@
 //! * [`plain`]: tasks that behave, and say which attempt they were;
 //! * [`endings`]: tasks that take their worker down, or themselves;
 //! * [`kin`]: tasks that leave processes behind;
+//! * [`options`]: tasks that tell what their worker was made like, and that use much;
 //! * [`wire`]: tasks that meddle with their worker's channels.
 
 pub mod endings;
 pub mod kin;
 pub mod nested;
+pub mod options;
 pub mod plain;
 pub mod wire;
 
@@ -41,6 +43,16 @@ pub fn registry() -> Registry {
         &nested::advance::TASK,
         &kin::fork::TASK,
         &kin::leave::TASK,
+        &options::load::TASK,
+        &options::loaded::TASK,
+        &options::mutter::TASK,
+        &options::panic_twice::TASK,
+        &options::need::TASK,
+        &options::surroundings::TASK,
+        &options::thread_behind::TASK,
+        &options::eat::TASK,
+        &options::burn::TASK,
+        &options::claim_growth::TASK,
         &wire::close::TASK,
         &wire::garble::TASK,
         &wire::lie::TASK,

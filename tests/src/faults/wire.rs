@@ -64,7 +64,7 @@ pub fn scribble(bytes: usize) {
 }
 
 /// A packet as the transport makes it: its own length, the length of the content, the content.
-fn send(content: &[u8]) {
+pub(super) fn send(content: &[u8]) {
     let header = 2 * size_of::<usize>();
     let mut packet = (header + content.len()).to_ne_bytes().to_vec();
     packet.extend(content.len().to_ne_bytes());

@@ -15,8 +15,9 @@ use brigade_protocol::codec;
 use brigade_protocol::handshake::{MAGIC, open_hello, seal_hello};
 use brigade_protocol::id::{JobId, Seq, SlotId, TaskId, Ticket, WorkerId};
 use brigade_protocol::message::{
-    BuildId, Call, Exit, Form, Frame, FromWorker, Hello, ParameterInfo, Reply, Report, Request,
-    Spawn, TaskError, TaskErrorKind, TaskInfo, ToWorker, Value,
+    BuildId, Call, Configuration, ConfigurationError, Exit, Form, Frame, FromWorker, Hello,
+    Initializer, ParameterInfo, Reply, Report, Request, Spawn, TaskError, TaskErrorKind, TaskInfo,
+    ToWorker, Usage, Value,
 };
 use serde::{Deserialize, Serialize};
 
@@ -97,18 +98,50 @@ fn requests() {
         "00:Spawn 01:worker fa:slot 40:threads fc00000004:max_output",
     );
     assert_golden(&Request::Reap(WorkerId(u64::MAX)), "01:Reap fdffffffffffffffff:worker");
+    assert_golden(
+        &Request::Configure(Configuration::default()),
+        "02:Configure 00:nice 00:None 00:None 00:None",
+    );
+    let load = Initializer { task: TaskId(3), form: Form::Json, arguments: vec![b'[', 0xff, b']'] };
+    let prepare = Initializer { task: TaskId(251), form: Form::Bincode, arguments: vec![] };
+    let configuration = Configuration {
+        nice: 19,
+        max_rss: Some(1 << 32),
+        initializer: Some(load),
+        worker_initializer: Some(prepare),
+    };
+    assert_golden(
+        &Request::Configure(configuration),
+        "02:Configure 26:nice 01:Some fd0000000001000000:max_rss
+         01:Some 03:task 01:Json 03:length 5bff5d
+         01:Some fbfb00:task 00:Bincode 00:length",
+    );
 }
 
 #[test]
 fn reports() {
     let worker = WorkerId(7);
-    let reaped = |exit| Report::Reaped { worker, exit };
+    let reaped = |exit| Report::Reaped { worker, exit, usage: None };
     assert_golden(&Report::Spawned { worker, pid: 4711 }, "00:Spawned 07:worker fb6712:pid");
     assert_golden(&Report::NotSpawned { worker, errno: 11 }, "01:NotSpawned 07:worker 16:errno");
-    assert_golden(&reaped(Exit::Code(7)), "02:Reaped 07:worker 00:Code 0e");
-    assert_golden(&reaped(Exit::Code(-1)), "02:Reaped 07:worker 00:Code 01");
-    assert_golden(&reaped(Exit::Signal(9)), "02:Reaped 07:worker 01:Signal 12");
-    assert_golden(&reaped(Exit::Unknown), "02:Reaped 07:worker 02:Unknown");
+    assert_golden(&reaped(Exit::Code(7)), "02:Reaped 07:worker 00:Code 0e 00:None");
+    assert_golden(&reaped(Exit::Code(-1)), "02:Reaped 07:worker 00:Code 01 00:None");
+    assert_golden(&reaped(Exit::Signal(9)), "02:Reaped 07:worker 01:Signal 12 00:None");
+    assert_golden(&reaped(Exit::Unknown), "02:Reaped 07:worker 02:Unknown 00:None");
+    let usage = Some(Usage { cpu: 250, peak_memory: 1 << 20 });
+    assert_golden(
+        &Report::Reaped { worker, exit: Exit::Code(0), usage },
+        "02:Reaped 07:worker 00:Code 00 01:Some fa:cpu fc00001000:peak_memory",
+    );
+    assert_golden(&Report::Configured, "03:Configured");
+    let refused = Report::NotConfigured;
+    assert_golden(&refused(ConfigurationError::Nice(13)), "04:NotConfigured 00:Nice 1a");
+    let error = TaskError::new(TaskErrorKind::Failed, "no");
+    assert_golden(
+        &refused(ConfigurationError::Failed(error)),
+        "04:NotConfigured 01:Failed 00:Failed 02:message 6e6f 00:None 00:None 00:None",
+    );
+    assert_golden(&refused(ConfigurationError::Threads(2)), "04:NotConfigured 02:Threads 02");
 }
 
 #[test]
@@ -150,6 +183,7 @@ fn from_worker() {
     );
     assert_golden(&FromWorker::Taken, "04:Taken");
     assert_golden(&FromWorker::End, "05:End");
+    assert_golden(&FromWorker::Grown, "06:Grown");
 }
 
 #[test]
@@ -160,6 +194,7 @@ fn replies() {
         message: "ä".into(),
         location: Some("a:1:2".into()),
         backtrace: Some("0".into()),
+        usage: Some(Usage { cpu: 251, peak_memory: 9 }),
     };
     let replies = vec![
         reply(Ok(Value::Inline(&[9]))),
@@ -178,12 +213,13 @@ fn replies() {
             00:Ok  01:Parts fc00000040:length
          fb2c01:job 02:attempt fd0000000000010000:started fc70110100:elapsed
             01:Err 01:Panicked 02:message c3a4 01:Some 05:location 613a313a32 01:Some 01:backtrace 30
+            01:Some fbfb00:cpu 09:peak_memory
          fb2c01:job 02:attempt fd0000000000010000:started fc70110100:elapsed
-            01:Err 00:Failed 02:message 6e6f 00:None 00:None
+            01:Err 00:Failed 02:message 6e6f 00:None 00:None 00:None
          fb2c01:job 02:attempt fd0000000000010000:started fc70110100:elapsed
-            01:Err 02:BadArguments 00:message 00:None 00:None
+            01:Err 02:BadArguments 00:message 00:None 00:None 00:None
          fb2c01:job 02:attempt fd0000000000010000:started fc70110100:elapsed
-            01:Err 03:BadOutput 00:message 00:None 00:None",
+            01:Err 03:BadOutput 00:message 00:None 00:None 00:None",
     );
 }
 
@@ -209,6 +245,7 @@ fn variants_keep_their_numbers() {
         FromWorker::Returned(vec![]),
         FromWorker::Taken,
         FromWorker::End,
+        FromWorker::Grown,
     ];
     assert_numbers(&from_worker, |message| match message {
         FromWorker::Ready => 0,
@@ -217,22 +254,43 @@ fn variants_keep_their_numbers() {
         FromWorker::Returned(_) => 3,
         FromWorker::Taken => 4,
         FromWorker::End => 5,
+        FromWorker::Grown => 6,
     });
     let spawn = Spawn { worker: WorkerId(1), slot: SlotId(0), threads: 1, max_output: 0 };
-    assert_numbers(&[Request::Spawn(spawn), Request::Reap(WorkerId(1))], |message| match message {
+    let requests = [
+        Request::Spawn(spawn),
+        Request::Reap(WorkerId(1)),
+        Request::Configure(Configuration::default()),
+    ];
+    assert_numbers(&requests, |message| match message {
         Request::Spawn(_) => 0,
         Request::Reap(_) => 1,
+        Request::Configure(_) => 2,
     });
     let worker = WorkerId(1);
     let reports = [
         Report::Spawned { worker, pid: 1 },
         Report::NotSpawned { worker, errno: 1 },
-        Report::Reaped { worker, exit: Exit::Unknown },
+        Report::Reaped { worker, exit: Exit::Unknown, usage: None },
+        Report::Configured,
+        Report::NotConfigured(ConfigurationError::Threads(1)),
     ];
     assert_numbers(&reports, |message| match message {
         Report::Spawned { .. } => 0,
         Report::NotSpawned { .. } => 1,
         Report::Reaped { .. } => 2,
+        Report::Configured => 3,
+        Report::NotConfigured(_) => 4,
+    });
+    let errors = [
+        ConfigurationError::Nice(1),
+        ConfigurationError::Failed(TaskError::new(TaskErrorKind::Failed, "")),
+        ConfigurationError::Threads(1),
+    ];
+    assert_numbers(&errors, |error| match error {
+        ConfigurationError::Nice(_) => 0,
+        ConfigurationError::Failed(_) => 1,
+        ConfigurationError::Threads(_) => 2,
     });
     assert_numbers(&[Form::Bincode, Form::Json, Form::Word], |form| match form {
         Form::Bincode => 0,

@@ -125,7 +125,7 @@ fn both_sides_meet_and_talk() {
     let (request, ends) = worker_program.receive(DEADLINE).unwrap().unwrap();
     assert_eq!(request, Request::Reap(WorkerId(1)));
     assert!(ends.is_none());
-    let report = Report::Reaped { worker: WorkerId(1), exit: Exit::Signal(9) };
+    let report = Report::Reaped { worker: WorkerId(1), exit: Exit::Signal(9), usage: None };
     worker_program.report(&report).unwrap();
     assert_eq!(reports.receive().unwrap(), report);
 

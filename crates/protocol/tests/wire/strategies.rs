@@ -2,8 +2,9 @@
 
 use brigade_protocol::id::{JobId, Seq, SlotId, TaskId, Ticket, WorkerId};
 use brigade_protocol::message::{
-    BuildId, Call, Exit, Form, Frame, FromWorker, Hello, ParameterInfo, Reply, Report, Request,
-    Spawn, TaskError, TaskErrorKind, TaskInfo, ToWorker, Value,
+    BuildId, Call, Configuration, ConfigurationError, Exit, Form, Frame, FromWorker, Hello,
+    Initializer, ParameterInfo, Reply, Report, Request, Spawn, TaskError, TaskErrorKind, TaskInfo,
+    ToWorker, Usage, Value,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -76,9 +77,37 @@ fn task_error() -> impl Strategy<Value = TaskError> {
         Just(TaskErrorKind::BadArguments),
         Just(TaskErrorKind::BadOutput),
     ];
-    (kind, text(), option::of(text()), option::of(text())).prop_map(
-        |(kind, message, location, backtrace)| TaskError { kind, message, location, backtrace },
+    (kind, text(), option::of(text()), option::of(text()), option::of(usage())).prop_map(
+        |(kind, message, location, backtrace, usage)| TaskError {
+            kind,
+            message,
+            location,
+            backtrace,
+            usage,
+        },
     )
+}
+
+fn usage() -> impl Strategy<Value = Usage> {
+    (number(), number()).prop_map(|(cpu, peak_memory)| Usage { cpu, peak_memory })
+}
+
+fn initializer() -> impl Strategy<Value = Initializer> {
+    (any::<u32>(), form(), bytes()).prop_map(|(task, form, bytes)| Initializer {
+        task: TaskId(task),
+        form,
+        arguments: bytes.to_vec(),
+    })
+}
+
+fn configuration() -> impl Strategy<Value = Configuration> {
+    (any::<i32>(), option::of(number()), option::of(initializer()), option::of(initializer()))
+        .prop_map(|(nice, max_rss, initializer, worker_initializer)| Configuration {
+            nice,
+            max_rss,
+            initializer,
+            worker_initializer,
+        })
 }
 
 fn reply() -> impl Strategy<Value = Reply<'static>> {
@@ -103,7 +132,12 @@ pub(crate) fn from_worker() -> impl Strategy<Value = FromWorker<'static>> {
         5 => vec(reply(), 0..5).prop_map(FromWorker::Replies),
         2 => (ticket(), bytes()).prop_map(|(ticket, bytes)| FromWorker::Part { ticket, bytes }),
         2 => vec(ticket(), 0..9).prop_map(FromWorker::Returned),
-        1 => prop_oneof![Just(FromWorker::Ready), Just(FromWorker::Taken), Just(FromWorker::End)],
+        1 => prop_oneof![
+            Just(FromWorker::Ready),
+            Just(FromWorker::Taken),
+            Just(FromWorker::End),
+            Just(FromWorker::Grown),
+        ],
     ]
 }
 
@@ -118,7 +152,11 @@ pub(crate) fn request() -> impl Strategy<Value = Request> {
             })
         },
     );
-    prop_oneof![spawn, number().prop_map(|worker| Request::Reap(WorkerId(worker)))]
+    prop_oneof![
+        spawn,
+        number().prop_map(|worker| Request::Reap(WorkerId(worker))),
+        configuration().prop_map(Request::Configure),
+    ]
 }
 
 pub(crate) fn report() -> impl Strategy<Value = Report> {
@@ -131,7 +169,18 @@ pub(crate) fn report() -> impl Strategy<Value = Report> {
     prop_oneof![
         (worker(), any::<u32>()).prop_map(|(worker, pid)| Report::Spawned { worker, pid }),
         (worker(), any::<i32>()).prop_map(|(worker, errno)| Report::NotSpawned { worker, errno }),
-        (worker(), exit).prop_map(|(worker, exit)| Report::Reaped { worker, exit }),
+        (worker(), exit, option::of(usage())).prop_map(|(worker, exit, usage)| Report::Reaped {
+            worker,
+            exit,
+            usage
+        }),
+        Just(Report::Configured),
+        prop_oneof![
+            any::<i32>().prop_map(ConfigurationError::Nice),
+            task_error().prop_map(ConfigurationError::Failed),
+            any::<u32>().prop_map(ConfigurationError::Threads),
+        ]
+        .prop_map(Report::NotConfigured),
     ]
 }
 

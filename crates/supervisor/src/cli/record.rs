@@ -182,6 +182,7 @@ mod tests {
                 worker: Some(WORKER),
                 elapsed: None,
                 last_words: vec!["alas".to_owned(), "\u{1b}\"".to_owned()],
+                usage: None,
             })
         });
         Settlement {

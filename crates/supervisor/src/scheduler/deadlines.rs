@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a worker that is not wanted stays.
 const PARKED: Duration = Duration::from_secs(1);
 /// How long a worker that was told to go may take.
-const LEAVING: Duration = Duration::from_secs(2);
+pub(super) const LEAVING: Duration = Duration::from_secs(2);
 
 impl Scheduler {
     /// When [`Event::TimePassed`](super::Event::TimePassed) should next be sent, if nothing happens
@@ -188,7 +188,7 @@ impl Scheduler {
             || (self.jobs.queued() == 0
                 && self.slots.iter().zip(&self.permits).any(|(slot, permitted)| {
                     matches!(slot, Slot::Taken(worker)
-                        if *permitted && worker.is_serving() && worker.held.len() < threads)
+                        if *permitted && worker.is_available() && worker.held.len() < threads)
                 }))
     }
 

@@ -60,7 +60,8 @@ impl Scheduler {
         }
         let expected = match worker.state {
             State::Leaving {
-                why: Why::Retired | Why::Ended | Why::JobTimedOut(_) | Why::JobKilled(_),
+                why:
+                    Why::Retired | Why::Recycled | Why::Ended | Why::JobTimedOut(_) | Why::JobKilled(_),
                 ..
             } => true,
             State::Leaving { why: Why::StartTimedOut | Why::Violated | Why::Silent, .. }

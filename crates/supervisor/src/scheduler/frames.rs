@@ -139,12 +139,13 @@ impl Scheduler {
 
     /// How many more jobs the user lets this worker hold.
     fn prefetch_room(&self, worker: &Worker) -> usize {
-        match self.config.prefetch {
+        let room = match self.config.prefetch {
             Prefetch::Auto => MOST_JOBS,
             Prefetch::AtMost(most) => {
                 (usize::from(self.config.threads) + most as usize).saturating_sub(worker.held.len())
             }
-        }
+        };
+        room.min(worker.jobs_left())
     }
 
     /// Sends a frame of up to `most` jobs. False if there is no room under way.
@@ -188,7 +189,7 @@ impl Scheduler {
                 self.jobs.statistics.workers_started += 1;
                 let id = WorkerId(self.next_worker);
                 self.next_worker += 1;
-                *slot = Slot::Taken(Worker::starting(id, deadline));
+                *slot = Slot::Taken(Worker::starting(id, deadline, self.config.max_jobs));
                 self.seats.insert(id, seat);
                 let slot = SlotId(u32::try_from(seat).expect("slots are counted in u32"));
                 actions.push(Action::Spawn(id, slot));

@@ -22,8 +22,8 @@
 //!
 //! The parts: `events` is what becomes of each event; `jobs` the table of unsettled jobs with the
 //! queue; `worker` what one worker holds; `frames` how many jobs travel together; `deaths` the
-//! judgement; `deadlines` everything that happens because time passes; `waits` jobs that
-//! wait for jobs; `policy` and `outcome` plain values.
+//! judgement; `deadlines` everything that happens because time passes; `waits` jobs that wait for
+//! jobs; `recycling` the replacement of worn workers; `policy` and `outcome` plain values.
 
 mod deadlines;
 mod deaths;
@@ -33,6 +33,7 @@ mod jobs;
 mod outcome;
 mod policy;
 mod queue;
+mod recycling;
 mod statistics;
 mod waits;
 mod worker;
@@ -78,6 +79,8 @@ pub struct Config {
     pub restarts: RestartIntensity,
     /// How many deaths of the fork server are endured.
     pub server_restarts: RestartIntensity,
+    /// How many jobs each worker is given before it is replaced; at least 1.
+    pub max_jobs: Option<u64>,
 }
 
 /// A job as the scheduler sees it.
@@ -210,6 +213,8 @@ pub enum Event {
     EndRequested(Ending),
     /// Nothing but time: some deadline may have passed.
     TimePassed,
+    /// The worker says that it has grown larger than it may be.
+    Grown(WorkerId),
 }
 
 /// Something the shell must now do. Doing it cannot fail: what goes wrong outside comes back as an
@@ -319,6 +324,7 @@ impl Scheduler {
             self.take(now, event, &mut actions);
         }
         self.expire(now, &mut actions);
+        self.recycle(now, &mut actions);
         self.permit();
         self.fill(now, &mut actions);
         self.recall(now, &mut actions);
@@ -432,6 +438,7 @@ impl Scheduler {
             Event::ServerFailed(reason) => self.on_server_failed(reason, actions),
             Event::EndRequested(ending) => self.on_end_requested(now, ending, actions),
             Event::TimePassed => {}
+            Event::Grown(worker) => self.on_grown(worker),
         }
     }
 

@@ -134,8 +134,8 @@ impl Scheduler {
         for busy in [true, false] {
             for (seat, slot) in self.slots.iter().enumerate() {
                 let Slot::Taken(worker) = slot else { continue };
-                if left > 0 && worker.held.is_empty() != busy && !is_blocked(&self.jobs, worker.id)
-                {
+                let counts = if busy { !worker.held.is_empty() } else { worker.is_idle() };
+                if left > 0 && counts && !is_blocked(&self.jobs, worker.id) {
                     left -= 1;
                     permits[seat] = true;
                 }

@@ -19,6 +19,10 @@ pub(super) struct Worker {
     pub(super) last_heard: Time,
     /// When a job may have overrun its time-out: the scoreboard must be looked at.
     pub(super) check_at: Option<Time>,
+    /// How many jobs it may still be given, if that is limited.
+    jobs_left: Option<u64>,
+    /// It has said that it is too large.
+    pub(super) grown: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +61,8 @@ pub enum Why {
     Violated,
     /// Did not answer a recall, or did not report what it finished.
     Silent,
+    /// Had all the jobs that it was to have, or grew too large, and was asked to go; another follows.
+    Recycled,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,7 +101,7 @@ struct Frame {
 }
 
 impl Worker {
-    pub(super) fn starting(id: WorkerId, deadline: Time) -> Self {
+    pub(super) fn starting(id: WorkerId, deadline: Time, max_jobs: Option<u64>) -> Self {
         Self {
             id,
             state: State::Starting { deadline, spawned: false, ready: false },
@@ -105,6 +111,8 @@ impl Worker {
             recall: Recall::None,
             last_heard: Time::ZERO,
             check_at: None,
+            jobs_left: max_jobs,
+            grown: false,
         }
     }
 
@@ -133,7 +141,27 @@ impl Worker {
     /// It may be sent a frame. Not while it is asked to give jobs back, so that its answer is about
     /// what it holds now.
     pub(super) fn takes_work(&self) -> bool {
-        self.is_serving() && !matches!(self.recall, Recall::Asked { .. })
+        self.is_available() && !matches!(self.recall, Recall::Asked { .. })
+    }
+
+    /// It serves, and may be given more than it has had.
+    pub(super) fn is_available(&self) -> bool {
+        self.is_serving() && !self.is_worn()
+    }
+
+    /// It has nothing to do, and may be given something.
+    pub(super) fn is_idle(&self) -> bool {
+        self.is_available() && self.held.is_empty()
+    }
+
+    /// It is to be given no more, and to be replaced once it holds nothing.
+    pub(super) fn is_worn(&self) -> bool {
+        self.grown || self.jobs_left == Some(0)
+    }
+
+    /// How many jobs it may still be given.
+    pub(super) fn jobs_left(&self) -> usize {
+        self.jobs_left.map_or(usize::MAX, |left| usize::try_from(left).unwrap_or(usize::MAX))
     }
 
     /// It was sent SIGKILL.
@@ -171,6 +199,7 @@ impl Worker {
             self.next_seq += 1;
         }
         let (last, size) = (Seq(self.next_seq - 1), tickets.len());
+        self.jobs_left = self.jobs_left.map(|left| left.saturating_sub(size as u64));
         self.frames.push_back(Frame { last, size, cost, in_parts, left: size });
         first
     }
@@ -202,6 +231,8 @@ impl Worker {
         }
         self.recall = Recall::Done;
         self.last_heard = now;
+        // What it has not started it has not had.
+        self.jobs_left = self.jobs_left.map(|left| left.saturating_add(tickets.len() as u64));
         for &ticket in tickets {
             let _ = self.release(ticket);
         }

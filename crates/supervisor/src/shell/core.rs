@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use brigade_protocol::id::{JobId, SlotId, TaskId, Ticket, WorkerId};
-use brigade_protocol::message::{Form, TaskError};
+use brigade_protocol::message::{Form, TaskError, Usage};
 use brigade_task::bound::Permit;
 use brigade_task::cell::Cell;
 use brigade_task::{Context, Settlement};
@@ -98,6 +98,8 @@ pub(super) struct Obituary<'a> {
     pub(super) killed: Option<Sentence>,
     /// What it printed last, if it is dead.
     pub(super) last_words: Option<&'a [String]>,
+    /// What it used from its start to its end, if it is dead.
+    pub(super) usage: Option<Usage>,
 }
 
 /// See the [module documentation](self).
@@ -243,14 +245,21 @@ impl Core {
         for &handle in &submission.handles {
             self.kept.let_go(handle);
         }
-        let Obituary { info, killed, last_words } = obituary.unwrap_or_default();
+        let Obituary { info, killed, last_words, usage } = obituary.unwrap_or_default();
         let result = result.map_err(|failure| match (failure, cycle) {
             (Failure::Deadlock(_), Some(named)) => Failure::Deadlock(named.into()),
             (failure, _) => failure,
         });
         let Submission { task, label, sink, .. } = submission;
         let result = result.map_err(|failure| {
-            let last_words = last_words.filter(|_| failure.is_a_death());
+            let is_a_death = failure.is_a_death();
+            let last_words = last_words.filter(|_| is_a_death);
+            let usage = match &failure {
+                Failure::Failed(error) | Failure::Panicked(error) | Failure::Undecodable(error) => {
+                    error.usage
+                }
+                _ => usage.filter(|_| is_a_death),
+            };
             JobError::new(Certificate {
                 job,
                 task: self.task_name(task),
@@ -262,6 +271,7 @@ impl Core {
                 killed,
                 elapsed: ran.map(|(started, ended)| ended.saturating_sub(started)),
                 last_words: last_words.map(<[String]>::to_vec).unwrap_or_default(),
+                usage,
             })
         });
         let settlement = Settlement { tag: 0, job, result, attempts, worker: info, submitted, ran };

@@ -36,6 +36,7 @@ use crate::scheduler::{Action, Ending, Event, Lane, Time};
 
 pub(crate) use self::core::{Closure, Submission};
 pub(crate) use self::inbox::Inbox;
+pub(crate) use self::processes::{Preparation, Surroundings};
 pub(crate) use self::start::{Started, check_resize, start};
 
 /// How many messages are taken in before the scheduler is asked what to do.

@@ -15,7 +15,7 @@ use rustc_hash::FxHashMap;
 use super::core::Core;
 use super::inbox::{Closing, Inbox};
 use super::processes::{
-    Board, Processes, Program, Server, Watch, children, system, to_standard_error,
+    Board, Processes, Program, Server, Watch, Wishes, children, system, to_standard_error,
 };
 use super::{Crew, Shell, thread};
 use crate::builder::Builder;
@@ -48,6 +48,14 @@ pub(crate) fn start(builder: Builder) -> Result<Started, StartError> {
         patience: builder.start_timeout,
         spared: builder.adopt_orphans.then(children),
         descriptors: raise_descriptor_limit(builder.workers)?,
+        surroundings: builder.surroundings,
+    };
+    let wishes = Wishes {
+        nice: builder.nice,
+        max_rss: builder.max_rss,
+        initializer: builder.initializer,
+        worker_initializer: builder.worker_initializer,
+        own_build: own_build.clone(),
     };
     let pages = most_workers(builder.workers) + builder.max_waiting;
     let board =
@@ -60,7 +68,8 @@ pub(crate) fn start(builder: Builder) -> Result<Started, StartError> {
     let handler = builder.output.unwrap_or_else(to_standard_error);
     let watch = Watch::start(sender.clone(), handler)
         .map_err(|error| system("start the watch thread", error))?;
-    let (server, server_thread, ready) = Server::start(program, board_copy, sender.clone())?;
+    let (server, server_thread, ready) =
+        Server::start(program, wishes, board_copy, sender.clone())?;
     watch.add(ready.watched);
     let scheduler = Scheduler::new(Config {
         slots: u32::try_from(builder.workers).expect("the builder bounds the number of workers"),
@@ -71,6 +80,7 @@ pub(crate) fn start(builder: Builder) -> Result<Started, StartError> {
         start_timeout: builder.start_timeout,
         restarts: builder.restarts.unwrap_or_else(|| RestartIntensity::of(builder.workers)),
         server_restarts: builder.restarts.unwrap_or_else(RestartIntensity::of_server),
+        max_jobs: builder.max_jobs,
     });
     let inbox = Arc::new(Inbox::new(sender.clone(), receiver, ready.hello));
     let pool = new_pool_id();
@@ -80,6 +90,7 @@ pub(crate) fn start(builder: Builder) -> Result<Started, StartError> {
         threads: builder.threads,
         max_output: builder.max_output,
         limits: builder.limits,
+        may_grow: builder.max_rss.is_some(),
         inbox: sender,
         watch,
         server,

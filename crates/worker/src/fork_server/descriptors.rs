@@ -5,12 +5,14 @@
 //! with exactly one descriptor, always sent before the request that needs it.
 
 use std::fmt;
+use std::fs::File;
 use std::io::{self, Stdin};
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
 use nix::sys::socket::{self, sockopt};
 use nix::sys::time::TimeVal;
+use nix::unistd;
 
 use crate::os;
 
@@ -32,6 +34,17 @@ impl Descriptors {
         }
     }
 
+    /// Lets standard input be empty while something runs that might read it.
+    pub(crate) fn set_aside<T>(&self, meanwhile: impl FnOnce() -> T) -> Result<T, DescriptorError> {
+        let refused = |error: io::Error| DescriptorError::Failed(as_errno(&error));
+        let socket = self.0.as_fd().try_clone_to_owned().map_err(refused)?;
+        let nothing = File::open("/dev/null").map_err(refused)?;
+        unistd::dup2_stdin(nothing).map_err(DescriptorError::Failed)?;
+        let result = meanwhile();
+        unistd::dup2_stdin(socket).map_err(DescriptorError::Failed)?;
+        Ok(result)
+    }
+
     /// The next descriptor.
     pub(crate) fn next(&self) -> Result<OwnedFd, DescriptorError> {
         let received = loop {
@@ -48,6 +61,10 @@ impl Descriptors {
             (last, rest) => Err(DescriptorError::NotOne(usize::from(last.is_some()) + rest)),
         }
     }
+}
+
+fn as_errno(error: &io::Error) -> nix::Error {
+    nix::Error::from_raw(error.raw_os_error().unwrap_or_default())
 }
 
 /// No descriptor could be received.

@@ -13,7 +13,7 @@ use std::fs;
 
 use brigade_protocol::WORKER_VARIABLE;
 use brigade_protocol::id::WorkerId;
-use brigade_protocol::message::Exit;
+use brigade_protocol::message::{Exit, Usage};
 use nix::errno::Errno;
 use nix::sys::signal::{self, SigEvent, SigevNotify, Signal};
 use nix::sys::time::TimeSpec;
@@ -50,15 +50,21 @@ impl Family {
         }
     }
 
+    /// Whether it has no workers.
+    pub(crate) fn is_childless(&self) -> bool {
+        self.workers.is_empty()
+    }
+
     /// Takes in a worker that has just been forked.
     pub(crate) fn add(&mut self, worker: WorkerId, pid: Pid) {
         self.workers.insert(worker, pid);
     }
 
-    /// Waits for a worker, which should be dead, and for nobody else. What is left of its group is
+    /// Waits for a worker, which should be dead, and for nobody else; says how it ended and what it
+    /// used. What is left of its group is
     /// killed; what escaped from its group is killed by the next [`Family::tidy`].
-    pub(crate) fn reap(&mut self, worker: WorkerId) -> Exit {
-        let Some(pid) = self.workers.remove(&worker) else { return Exit::Unknown };
+    pub(crate) fn reap(&mut self, worker: WorkerId) -> (Exit, Option<Usage>) {
+        let Some(pid) = self.workers.remove(&worker) else { return (Exit::Unknown, None) };
         // The pid is reserved until it is waited for: these signals cannot hit a stranger.
         kill_tree(pid);
         self.bereaved = true;
@@ -157,13 +163,15 @@ fn kill_tree(pid: Pid) {
     let _ = signal::kill(pid, Signal::SIGKILL);
 }
 
-fn wait_for(pid: Pid) -> Exit {
+fn wait_for(pid: Pid) -> (Exit, Option<Usage>) {
     loop {
-        match waitpid(pid, None) {
-            Ok(WaitStatus::Exited(_, code)) => return Exit::Code(code),
-            Ok(WaitStatus::Signaled(_, signal, _)) => return Exit::Signal(signal as i32),
+        match os::wait_for(pid) {
+            Ok((WaitStatus::Exited(_, code), usage)) => return (Exit::Code(code), Some(usage)),
+            Ok((WaitStatus::Signaled(_, signal, _), usage)) => {
+                return (Exit::Signal(signal as i32), Some(usage));
+            }
             Ok(_) | Err(Errno::EINTR) => {}
-            Err(_) => return Exit::Unknown,
+            Err(_) => return (Exit::Unknown, None),
         }
     }
 }

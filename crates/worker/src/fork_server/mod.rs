@@ -12,9 +12,12 @@
 //!         any error, any panic, supervisor gone ─▶ sweep ─▶ exit
 //! ```
 //!
+//! Before the first worker the supervisor may have it [configured](configure).
+//!
 //! The supervisor's death is the end of the control channel. So every way out goes through
 //! [`Family::sweep`], and nothing that was started here outlives the supervisor.
 
+mod configure;
 mod descriptors;
 mod family;
 
@@ -25,7 +28,7 @@ use std::panic::{self, AssertUnwindSafe};
 use std::time::Duration;
 
 use brigade_protocol::handshake::{self, FarEnds, HandshakeError, ToSupervisor};
-use brigade_protocol::message::{Hello, Report, Request, Spawn};
+use brigade_protocol::message::{Configuration, Hello, Report, Request, Spawn};
 use brigade_protocol::{DESCRIPTORS_VARIABLE, VARIABLE, board};
 use nix::sys::prctl;
 use nix::sys::signal::{SigSet, Signal};
@@ -58,8 +61,8 @@ pub(crate) fn run(registry: &Registry) -> i32 {
             complain(format_args!("fork server: {failure}"));
             BROKEN
         }
-        // The panic hook has said why.
-        Err(_) => BROKEN,
+        // The supervisor has been told why, or the panic hook has said it.
+        Ok(End::Unconfigured) | Err(_) => BROKEN,
     }
 }
 
@@ -74,11 +77,13 @@ struct Server<'a> {
     /// The supervisor, as long as it lives.
     parent: Pid,
     descriptor_limit: Option<u64>,
+    configuration: Option<Configuration>,
 }
 
 /// Why it stops serving.
 enum End {
     SupervisorGone,
+    Unconfigured,
     Broken(Failure),
 }
 
@@ -100,14 +105,20 @@ impl Server<'_> {
                     continue;
                 }
                 Ok(Some((Request::Reap(worker), _))) => {
-                    Ok(Report::Reaped { worker, exit: self.family.reap(worker) })
+                    let (exit, usage) = self.family.reap(worker);
+                    Ok(Report::Reaped { worker, exit, usage })
                 }
                 Ok(Some((Request::Spawn(spawn), ends))) => self.spawn(spawn, ends),
+                Ok(Some((Request::Configure(configuration), _))) => self.configure(configuration),
             };
+            let unconfigured = matches!(report, Ok(Report::NotConfigured(_)));
             match (report, &self.supervisor) {
                 (Err(failure), _) => return End::Broken(failure),
                 (Ok(report), Some(supervisor)) if supervisor.report(&report).is_ok() => {}
                 (Ok(_), _) => return End::SupervisorGone,
+            }
+            if unconfigured {
+                return End::Unconfigured;
             }
             self.family.bury();
         }
@@ -145,6 +156,7 @@ impl Server<'_> {
                 scoreboard: self.scoreboard.take(),
                 fork_server: self.pid,
                 descriptor_limit: self.descriptor_limit,
+                configuration: self.configuration.take().unwrap_or_default(),
                 registry: self.registry,
                 alone: self.alone,
             })
@@ -194,6 +206,7 @@ fn set_up(registry: &Registry) -> Result<Server<'_>, Failure> {
         pid: Pid::this(),
         parent,
         descriptor_limit,
+        configuration: None,
     })
 }
 

@@ -8,6 +8,7 @@ use brigade_task::host::Place;
 use brigade_task::{Context, Registry, panics};
 
 use super::clock;
+use super::meter::Meter;
 use super::packet::Call;
 use super::pending::{Done, Output};
 use super::wire::Wire;
@@ -25,11 +26,13 @@ pub(super) struct Runner<'a> {
     place: Arc<dyn Place>,
     max_output: u64,
     output: Vec<u8>,
+    meter: Meter,
 }
 
 impl<'a> Runner<'a> {
+    /// Made by the thread that runs the calls.
     pub(super) fn new(registry: &'a Registry, place: Arc<dyn Place>, max_output: u64) -> Self {
-        Self { registry, place, max_output, output: Vec::new() }
+        Self { registry, place, max_output, output: Vec::new(), meter: Meter::new() }
     }
 
     /// Runs a call that has been started at `since`. An output that is too large for a message is
@@ -43,13 +46,19 @@ impl<'a> Runner<'a> {
         let elapsed = clock().saturating_sub(since);
         lane.finish(call.seq);
         let result = match result {
-            Err(error) => Err(Box::new(cut(error))),
+            Err(error) => {
+                let usage = self.meter.failed(elapsed);
+                Err(Box::new(TaskError { usage, ..cut(error) }))
+            }
             Ok(()) if self.output.len() <= MESSAGE_BUDGET - OVERHEAD => Ok(Output::Inline),
             Ok(()) => {
                 wire.parts(call.ticket, &self.output);
                 Ok(Output::Parts(self.output.len() as u64))
             }
         };
+        if result.is_ok() {
+            self.meter.succeeded(elapsed);
+        }
         Done { ticket: call.ticket, started: since, elapsed, result }
     }
 
@@ -79,7 +88,7 @@ impl<'a> Runner<'a> {
 }
 
 /// A task may have made an error by hand, with texts of any length.
-fn cut(error: TaskError) -> TaskError {
+pub(super) fn cut(error: TaskError) -> TaskError {
     let location = error.location.filter(|location| location.len() <= LONGEST_LOCATION);
     TaskError { kind: error.kind, ..TaskError::panicked(error.message, location, error.backtrace) }
 }

@@ -18,6 +18,9 @@
 mod call;
 mod converse;
 mod desk;
+mod growth;
+mod initialize;
+mod meter;
 mod nested;
 mod packet;
 mod pending;
@@ -31,13 +34,14 @@ use std::sync::Arc;
 
 use brigade_protocol::WORKER_VARIABLE;
 use brigade_protocol::handshake::FarEnds;
-use brigade_protocol::message::Spawn;
+use brigade_protocol::message::{Configuration, Spawn};
 use nix::sys::prctl;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::Signal;
 use nix::unistd::{self, Pid};
 
 use self::desk::Desk;
+use self::growth::Growth;
 use self::nested::Pool;
 use self::threads::Crew;
 use self::wire::Wire;
@@ -45,6 +49,8 @@ use crate::board::Page;
 use crate::complain::{BROKEN, complain};
 use crate::os::{self, SingleThreaded};
 use brigade_task::Registry;
+
+pub(crate) use self::initialize::initialize;
 
 /// If memory runs out, the system is to end a worker rather than the supervisor.
 const OOM_SCORE: i32 = 500;
@@ -57,6 +63,7 @@ pub(crate) struct Birth<'a> {
     pub(crate) scoreboard: Option<OwnedFd>,
     pub(crate) fork_server: Pid,
     pub(crate) descriptor_limit: Option<u64>,
+    pub(crate) configuration: Configuration,
     pub(crate) registry: &'a Registry,
     pub(crate) alone: SingleThreaded,
 }
@@ -67,15 +74,23 @@ pub(crate) fn run(birth: Birth<'_>) -> ! {
         Ok(page) => page,
         Err(error) => broken(format_args!("worker {} cannot start: {error}", birth.spawn.worker)),
     };
-    let Birth { spawn, ends, output, scoreboard, registry, .. } = birth;
+    let Birth { spawn, ends, output, scoreboard, configuration, registry, .. } = birth;
     drop((output, scoreboard));
     brigade_task::panics::install_hook();
+    if let Some(initializer) = &configuration.worker_initializer
+        && let Err(error) = initialize(registry, initializer)
+    {
+        let task = registry.get(initializer.task).map_or("(no such task)", |task| task.name);
+        let place = error.location.map(|place| format!(" at {place}")).unwrap_or_default();
+        broken(format_args!("its initializer {task} failed{place}: {}", error.message));
+    }
     let wire = Wire::new(ends.replies);
     wire.ready();
     // A worker never returns, so what its threads share lives as long as they do.
     let desk: &'static Desk = Box::leak(Box::new(Desk::new(ends.jobs, wire)));
     let pool = Pool::new(desk, spawn.worker, spawn.pool, registry, spawn.max_output);
-    threads::main(&Crew { desk, page, registry, spawn, pool: Arc::new(pool) })
+    let growth = Growth::new(configuration.max_rss);
+    threads::main(&Crew { desk, page, registry, spawn, growth, pool: Arc::new(pool) })
 }
 
 fn set_up(birth: &Birth<'_>) -> std::io::Result<&'static Page> {

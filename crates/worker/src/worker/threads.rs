@@ -20,6 +20,7 @@ use brigade_protocol::message::Spawn;
 
 use super::call::Runner;
 use super::desk::{Desk, Errand, Step, Watch};
+use super::growth::Growth;
 use super::nested::{Pool, RunThread};
 use super::packet::Message;
 use super::queue::Hand;
@@ -36,6 +37,7 @@ pub(super) struct Crew<'a> {
     pub(super) page: &'static Page,
     pub(super) registry: &'a Registry,
     pub(super) spawn: Spawn,
+    pub(super) growth: Growth,
 }
 
 /// Receives and runs until the end of this worker. It is called by the main thread.
@@ -68,6 +70,10 @@ fn run_jobs(crew: &Crew<'_>, lane: usize, before_first: impl FnOnce()) -> ! {
         match step {
             Step::Run(since) => {
                 let done = runner.run(&hand.call(), since, lane, desk.wire());
+                if crew.growth.is_news(done.ended()) {
+                    // Before the reply, upon which more work might come.
+                    desk.wire().grown();
+                }
                 step = desk.next(lane, &mut hand, Some((done, runner.output())));
                 continue;
             }

@@ -55,6 +55,11 @@ impl Wire {
         self.lock().send(&FromWorker::Ready);
     }
 
+    /// Says that this worker has grown larger than it may be.
+    pub(super) fn grown(&self) {
+        self.lock().send(&FromWorker::Grown);
+    }
+
     /// Sends an output that is too large for a message. Other messages may go between its parts.
     pub(super) fn parts(&self, ticket: Ticket, output: &[u8]) {
         for bytes in output.chunks(codec::PART) {

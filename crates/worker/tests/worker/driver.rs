@@ -13,7 +13,8 @@ use brigade_protocol::board::{self, Lane, PAGE};
 use brigade_protocol::handshake::{NearEnds, Rendezvous, Reports, Requests, channel_pair};
 use brigade_protocol::id::{JobId, Seq, SlotId, TaskId, Ticket, WorkerId};
 use brigade_protocol::message::{
-    Call, Exit, Form, Frame, FromWorker, Hello, Report, Request, Spawn, TaskError, ToWorker, Value,
+    Call, Configuration, Exit, Form, Frame, FromWorker, Hello, Initializer, Report, Request, Spawn,
+    TaskError, ToWorker, Usage, Value,
 };
 use brigade_protocol::{VARIABLE, codec};
 use nix::fcntl::OFlag;
@@ -51,6 +52,7 @@ pub(crate) enum Said {
     Returned(Vec<u64>),
     Taken,
     Part,
+    Grown,
 }
 
 impl Server {
@@ -85,6 +87,30 @@ impl Server {
 
     /// Starts a worker and waits until it is ready.
     pub(crate) fn spawn_with(&mut self, threads: u16, max_output: u64) -> Worker {
+        let mut worker = self.fork(threads, max_output);
+        assert_eq!(worker.hear(), Said::Ready);
+        worker
+    }
+
+    /// Has the fork server be like this; gives its answer.
+    pub(crate) fn configure(&self, configuration: Configuration) -> Report {
+        self.request(configuration);
+        self.reports.receive().unwrap()
+    }
+
+    /// Asks the fork server to be like this.
+    pub(crate) fn request(&self, configuration: Configuration) {
+        self.requests.send(&Request::Configure(configuration), None).unwrap();
+    }
+
+    /// What runs a task with arguments in JSON before anything else does.
+    pub(crate) fn initializer(&self, task: &str, arguments: &str) -> Initializer {
+        let (task, arguments) = (self.hello.find(task).unwrap(), arguments.into());
+        Initializer { task, form: Form::Json, arguments }
+    }
+
+    /// Starts a worker.
+    pub(crate) fn fork(&mut self, threads: u16, max_output: u64) -> Worker {
         let (reader, writer) = pipe2(OFlag::O_CLOEXEC).unwrap();
         let (ends, far) = channel_pair().unwrap();
         let id = WorkerId(self.workers);
@@ -98,21 +124,25 @@ impl Server {
             matches!(self.reports.receive(), Ok(Report::Spawned { worker, .. }) if worker == id)
         );
         let (output, hello) = (File::from(reader), self.hello.clone());
-        let mut worker = Worker { id, ends, output, hello, next: 1, parts: HashMap::new() };
-        assert_eq!(worker.hear(), Said::Ready);
-        worker
+        Worker { id, ends, output, hello, next: 1, parts: HashMap::new() }
     }
 
     /// Waits until the worker is gone by itself, and asks how it ended.
-    pub(crate) fn reap(&self, mut worker: Worker) -> (Exit, String) {
+    pub(crate) fn reap(&self, worker: Worker) -> (Exit, String) {
+        let (exit, output, _) = self.reap_with_usage(worker);
+        (exit, output)
+    }
+
+    /// As [`Server::reap`], with what the worker used.
+    pub(crate) fn reap_with_usage(&self, mut worker: Worker) -> (Exit, String, Option<Usage>) {
         let id = worker.id;
         let output = worker.last_words();
         self.requests.send(&Request::Reap(id), None).unwrap();
-        let Ok(Report::Reaped { worker, exit }) = self.reports.receive() else {
+        let Ok(Report::Reaped { worker, exit, usage }) = self.reports.receive() else {
             panic!("no report")
         };
         assert_eq!(worker, id);
-        (exit, output)
+        (exit, output, usage)
     }
 
     pub(crate) fn request_reap(&self, id: WorkerId) -> Exit {
@@ -180,6 +210,7 @@ impl Worker {
         match codec::decode(&packet).unwrap() {
             FromWorker::Ready => Said::Ready,
             FromWorker::Taken => Said::Taken,
+            FromWorker::Grown => Said::Grown,
             other @ (FromWorker::End
             | FromWorker::Submit(_)
             | FromWorker::Reserve { .. }

@@ -1,8 +1,10 @@
 //! Tasks that misbehave, or tell what the process they run in is like.
 
 use std::fs;
+use std::hint::black_box;
 use std::io::Read;
 use std::process::Command;
+use std::sync::Mutex;
 
 use brigade_worker::{Registry, Task, builtin, task};
 use nix::sys::signal::{self, Signal};
@@ -18,6 +20,13 @@ pub(crate) fn registry() -> Registry {
         &leave::TASK,
         &surroundings::TASK,
         &fill::TASK,
+        &load::TASK,
+        &loaded::TASK,
+        &niceness::TASK,
+        &thread_behind::TASK,
+        &eat::TASK,
+        &burn::TASK,
+        &doze::TASK,
     ];
     Registry::new(&[builtin::ALL, own].concat()).expect("their names differ")
 }
@@ -60,7 +69,7 @@ fn kill(number: i32) {
 #[task]
 fn overflow(depth: u64) -> u64 {
     fn descend(depth: u64) -> u64 {
-        let room = std::hint::black_box([depth; 64]);
+        let room = black_box([depth; 64]);
         if depth == u64::MAX { 0 } else { descend(depth + 1) + room[1] }
     }
     descend(depth)
@@ -99,4 +108,74 @@ fn surroundings() -> Vec<String> {
 #[task]
 fn fill(bytes: usize) -> String {
     "x".repeat(bytes)
+}
+
+/// What was loaded, and in which process.
+static LOADED: Mutex<Vec<(String, u32)>> = Mutex::new(Vec::new());
+
+/// Keeps TEXT for [`loaded`], unless it is empty; a thread that it starts is gone when it returns.
+#[task]
+fn load(text: String) -> Result<(), String> {
+    let mut input = String::new();
+    std::io::stdin().read_to_string(&mut input).map_err(|error| error.to_string())?;
+    if text.is_empty() {
+        return Err(format!("nothing to load{input}"));
+    }
+    std::thread::spawn(move || {
+        LOADED.lock().expect("nobody panics").push((text, std::process::id()));
+    })
+    .join()
+    .map_err(|_| "it panicked".to_owned())
+}
+
+/// What was loaded, and whether in this process.
+#[task]
+fn loaded() -> Vec<(String, bool)> {
+    let loaded = LOADED.lock().expect("nobody panics");
+    loaded.iter().map(|(text, pid)| (text.clone(), *pid == std::process::id())).collect()
+}
+
+/// The niceness of the process that it runs in.
+#[task]
+fn niceness() -> i32 {
+    let stat = fs::read_to_string("/proc/self/stat").expect("readable");
+    let fields = stat.rsplit(") ").next().expect("fields follow the name");
+    fields.split(' ').nth(16).expect("it is the 19th field").parse().expect("a number")
+}
+
+/// Leaves so many threads behind.
+#[task]
+fn thread_behind(count: u32) {
+    for _ in 0..count {
+        std::thread::spawn(std::thread::park);
+    }
+}
+
+/// Leaks so many bytes.
+#[task]
+fn eat(bytes: usize) {
+    black_box(vec![1_u8; bytes].leak());
+}
+
+/// Burns so many milliseconds of CPU time, and fails unless WELL.
+#[task]
+fn burn(milliseconds: i64, well: bool) -> Result<(), String> {
+    use nix::sys::resource::{UsageWho, getrusage};
+    use nix::sys::time::TimeValLike;
+    let used = || {
+        let usage = getrusage(UsageWho::RUSAGE_THREAD).expect("known");
+        (usage.user_time() + usage.system_time()).num_milliseconds()
+    };
+    let start = used();
+    while used() < start + milliseconds {
+        black_box((0..1000_u64).sum::<u64>());
+    }
+    if well { Ok(()) } else { Err("burnt".into()) }
+}
+
+/// Does nothing for so many milliseconds, and fails.
+#[task]
+fn doze(milliseconds: u64) -> Result<(), String> {
+    std::thread::sleep(std::time::Duration::from_millis(milliseconds));
+    Err("dozed".into())
 }

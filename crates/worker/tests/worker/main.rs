@@ -6,6 +6,7 @@
 
 mod driver;
 mod faults;
+mod options;
 
 use std::io::Read;
 use std::panic;
@@ -19,6 +20,13 @@ use brigade_protocol::{VARIABLE, codec};
 use nix::sys::signal::{SigSet, Signal};
 
 use self::driver::{Gate, Said, Server};
+use self::options::{
+    a_configuration_holds_for_all_workers, a_configuration_that_comes_late_ends_the_fork_server,
+    a_worker_that_has_grown_says_so_once_and_before_its_reply,
+    a_worker_whose_initializer_fails_says_so_and_is_never_ready, an_initializer_that_fails_is_told,
+    an_initializer_that_leaves_threads_is_refused, what_a_dead_worker_used_is_told,
+    what_a_failed_attempt_used_is_told, without_a_bound_no_worker_says_that_it_has_grown,
+};
 
 const THREAD_FIRST: &str = "TEST_START_A_THREAD_FIRST";
 
@@ -49,6 +57,15 @@ const TESTS: &[(&str, fn())] = tests! {
     what_escaped_from_a_worker_dies_with_it
     when_the_supervisor_dies_everything_dies
     when_the_fork_server_dies_its_workers_die
+    a_configuration_holds_for_all_workers
+    an_initializer_that_leaves_threads_is_refused
+    an_initializer_that_fails_is_told
+    a_configuration_that_comes_late_ends_the_fork_server
+    a_worker_whose_initializer_fails_says_so_and_is_never_ready
+    a_worker_that_has_grown_says_so_once_and_before_its_reply
+    without_a_bound_no_worker_says_that_it_has_grown
+    what_a_failed_attempt_used_is_told
+    what_a_dead_worker_used_is_told
 };
 
 fn main() {

@@ -5,5 +5,6 @@ mod kinship;
 mod pool;
 mod process;
 mod properties;
+mod recycling;
 mod waiting;
 mod world;

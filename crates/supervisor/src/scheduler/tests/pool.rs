@@ -22,17 +22,12 @@ impl Pool {
     }
 
     pub(super) fn with(slots: u32, prefetch: Prefetch) -> Self {
-        let scheduler = Scheduler::new(Config {
-            slots,
-            threads: 1,
-            most_waiting: 16,
-            can_kill: true,
-            prefetch,
-            start_timeout: 4000 * MS,
-            restarts: RestartIntensity::of(slots as usize),
-            server_restarts: RestartIntensity::of_server(),
-        });
-        let mut pool = Self { scheduler, now: Time::ZERO };
+        Self::of(Config { prefetch, ..config(slots) })
+    }
+
+    pub(super) fn of(config: Config) -> Self {
+        let slots = config.slots;
+        let mut pool = Self { scheduler: Scheduler::new(config), now: Time::ZERO };
         assert_eq!(pool.tell([]).len(), slots as usize);
         for worker in (0..u64::from(slots)).map(WorkerId) {
             assert_eq!(pool.tell([Event::Spawned(worker), Event::WorkerReady(worker)]), []);
@@ -76,6 +71,21 @@ impl Pool {
     pub(super) fn pass(&mut self) -> Vec<Action> {
         self.now = self.scheduler.next_deadline().expect("something is awaited");
         self.tell([Event::TimePassed])
+    }
+}
+
+/// The policy of a pool of so many workers with one run thread each.
+pub(super) fn config(slots: u32) -> Config {
+    Config {
+        most_waiting: 16,
+        can_kill: true,
+        slots,
+        threads: 1,
+        prefetch: Prefetch::Auto,
+        start_timeout: 4000 * MS,
+        restarts: RestartIntensity::of(slots as usize),
+        server_restarts: RestartIntensity::of_server(),
+        max_jobs: None,
     }
 }
 

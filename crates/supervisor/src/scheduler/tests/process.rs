@@ -12,11 +12,14 @@ pub(super) struct Process {
     pub(super) killed: bool,
     pub(super) told_to_stop: bool,
     pub(super) recalled: bool,
+    pub(super) grown: bool,
     pub(super) queue: VecDeque<Call>,
     pub(super) frames: Vec<(u64, u64)>,
     pub(super) running: Vec<Call>,
     pub(super) lanes: Vec<Lane>,
     pub(super) unreported: VecDeque<(Call, bool)>,
+    /// How many jobs it was given and has not given back.
+    pub(super) given: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -66,6 +69,7 @@ impl Process {
 
     pub(super) fn give_back(&mut self) -> Vec<Ticket> {
         self.recalled = false;
+        self.given -= self.queue.len() as u64;
         self.queue.drain(..).map(|call| call.ticket).collect()
     }
 
@@ -75,6 +79,7 @@ impl Process {
         if let Prefetch::AtMost(most) = config.prefetch {
             assert!(calls <= usize::from(config.threads) + most as usize, "{calls} calls held");
         }
+        assert!(config.max_jobs.is_none_or(|most| self.given <= most), "{} jobs given", self.given);
         let pending = |(first, last): &&(u64, u64)| {
             let unreported = self.unreported.iter().map(|(call, _)| call);
             let mut calls = self.queue.iter().chain(&self.running).chain(unreported);

@@ -26,6 +26,7 @@ fn fate() -> impl Strategy<Value = Fate> {
         4 => n.clone().prop_map(Fate::GiveBack),
         1 => n.clone().prop_map(Fate::Lie),
         1 => n.clone().prop_map(Fate::LieInReturn),
+        2 => n.clone().prop_map(Fate::Grow),
         3 => n.clone().prop_map(Fate::Die),
         1 => Just(Fate::ServerDies),
         2 => prop::bool::weighted(0.8).prop_map(Fate::ServerStarts),
@@ -44,16 +45,20 @@ fn fate() -> impl Strategy<Value = Fate> {
 
 fn config() -> impl Strategy<Value = Config> {
     let prefetch = prop_oneof![Just(Prefetch::Auto), (0u32..4).prop_map(Prefetch::AtMost)];
-    (1u32..5, 1u16..4, prefetch, 0usize..8).prop_map(|(slots, threads, prefetch, max)| Config {
-        slots,
-        threads,
-        most_waiting: 3,
-        can_kill: true,
-        prefetch,
-        start_timeout: Duration::from_secs(5),
-        restarts: RestartIntensity { max, within: Duration::from_secs(3) },
-        server_restarts: RestartIntensity::of_server(),
-    })
+    let max_jobs = prop_oneof![Just(None), (1u64..6).prop_map(Some)];
+    (1u32..5, 1u16..4, prefetch, 0usize..8, max_jobs).prop_map(
+        |(slots, threads, prefetch, max, max_jobs)| Config {
+            slots,
+            threads,
+            most_waiting: 3,
+            can_kill: true,
+            prefetch,
+            start_timeout: Duration::from_secs(5),
+            restarts: RestartIntensity { max, within: Duration::from_secs(3) },
+            server_restarts: RestartIntensity::of_server(),
+            max_jobs,
+        },
+    )
 }
 
 fn ending() -> impl Strategy<Value = Option<Ending>> {
@@ -111,6 +116,7 @@ proptest! {
             start_timeout: Duration::from_secs(4),
             restarts: RestartIntensity { max, within: Duration::from_hours(1) },
             server_restarts: RestartIntensity::of_server(),
+            max_jobs: None,
         });
         world.apply(Fate::Submit(Limits::default()));
         for _ in 0..100 {

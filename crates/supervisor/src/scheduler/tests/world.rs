@@ -32,6 +32,8 @@ pub(super) enum Fate {
     Lie(usize),
     /// It gives something back that it does not hold, beside all that it has.
     LieInReturn(usize),
+    /// It says that it has grown too large.
+    Grow(usize),
     /// It dies by itself, or because it was killed.
     Die(usize),
     /// The fork server dies, and its workers with it.
@@ -138,7 +140,7 @@ impl World {
             }
             Action::Stop(id) => {
                 let worker = self.workers.get_mut(&id).expect("only the living are told to stop");
-                assert!(!worker.told_to_stop && worker.queue.is_empty());
+                assert!(!worker.told_to_stop && worker.is_empty());
                 worker.told_to_stop = true;
             }
             Action::Kill(id, _) => {
@@ -191,6 +193,8 @@ impl World {
         let worker = self.workers.get_mut(&id).expect("jobs go to the living");
         assert!(worker.ready && !worker.killed && !worker.told_to_stop && !worker.recalled);
         let was_idle = worker.is_empty();
+        assert!(!worker.grown, "one that has grown is given no more");
+        worker.given += tickets.len() as u64;
         let last = Seq(first.0 + tickets.len() as u64 - 1);
         assert!(worker.frames.last().is_none_or(|frame| first.0 > frame.1), "places count up");
         worker.frames.push((first.0, last.0));
@@ -278,6 +282,11 @@ impl World {
                 tickets.push(Ticket { job: JobId(n as u64), attempt: 77 });
                 self.tell(Event::Returned(id, tickets));
                 assert!(self.workers[&id].killed, "a liar is killed");
+            }
+            Fate::Grow(n) => {
+                let Some(id) = self.pick(n, |worker| worker.ready && !worker.grown) else { return };
+                self.process(id).grown = true;
+                self.tell(Event::Grown(id));
             }
             Fate::Die(n) => {
                 let Some(id) = self.pick(n, |_| true) else { return };

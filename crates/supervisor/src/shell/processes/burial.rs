@@ -39,14 +39,17 @@ impl Processes {
                     core.events.push(Event::NotSpawned(worker, reason));
                 }
             }
-            Report::Reaped { worker, exit } => {
+            Report::Reaped { worker, exit, usage } => {
                 if let Some(link) = self.links.get_mut(&worker)
                     && link.generation == generation
                 {
                     link.death.exit = Some(exit);
+                    link.death.usage = usage;
                     self.conclude(core, worker);
                 }
             }
+            // Said before there are workers, to the thread that starts the fork server.
+            Report::Configured | Report::NotConfigured(_) => {}
         }
     }
 
@@ -63,7 +66,12 @@ impl Processes {
                 if core.clock.is_paused() {
                     link.signal(Signal::STOP);
                 }
-                self.watch.add(Watched { who: Who::Worker(info), pidfd, output });
+                self.watch.add(Watched {
+                    who: Who::Worker(info),
+                    pidfd,
+                    output,
+                    printed: Vec::new(),
+                });
                 core.events.push(Event::Spawned(worker));
             }
             _ => self.on_died(core, worker, Vec::new()),

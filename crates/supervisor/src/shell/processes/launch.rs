@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use brigade_protocol::handshake::{self, HandshakeError, Rendezvous, ToServer};
@@ -20,6 +20,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
 use super::lines::Lines;
+use super::surroundings::Surroundings;
 use crate::error::StartError;
 use crate::shell::thread;
 
@@ -35,6 +36,7 @@ pub(in crate::shell) struct Program {
     pub(in crate::shell) spared: Option<Vec<Pid>>,
     /// The soft limit of descriptors before this process raised its own, for the workers.
     pub(in crate::shell) descriptors: u64,
+    pub(in crate::shell) surroundings: Surroundings,
 }
 
 /// A worker program that said hello.
@@ -99,7 +101,8 @@ impl Program {
         let (output, far_output) =
             pipe_with(PipeFlags::CLOEXEC).map_err(|error| system("make a pipe", error))?;
         let far_error = far_output.try_clone().map_err(|error| system("copy a pipe", error))?;
-        let child = Command::new(self.path())
+        let mut command = self.surroundings.command(self.path())?;
+        let child = command
             .arg0(self.name())
             .env(VARIABLE, meeting)
             .env(DESCRIPTORS_VARIABLE, self.descriptors.to_string())

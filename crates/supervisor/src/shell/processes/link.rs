@@ -10,7 +10,7 @@ use brigade_protocol::codec::{self, PART};
 use brigade_protocol::handshake::NearEnds;
 use brigade_protocol::id::{JobId, SlotId, Ticket, WorkerId};
 use brigade_protocol::ipc_channel::ipc::{IpcBytesReceiver, IpcBytesSender};
-use brigade_protocol::message::{Exit, FromWorker, TaskError, ToWorker, Value};
+use brigade_protocol::message::{Exit, FromWorker, TaskError, ToWorker, Usage, Value};
 use brigade_task::cell::Cell;
 use crossbeam_channel::Sender;
 use rustc_hash::FxHashMap;
@@ -56,6 +56,8 @@ pub(super) struct Death {
     pub(super) heard_out: bool,
     /// How it ended, by the fork server's word.
     pub(super) exit: Option<Exit>,
+    /// What it used in all its life, by the fork server's word.
+    pub(super) usage: Option<Usage>,
 }
 
 /// Something to be sent, in order.
@@ -87,10 +89,10 @@ impl Link {
         generation: u64,
         near: NearEnds,
         output: std::os::fd::OwnedFd,
-        limits: (u16, u64),
+        limits: (u16, u64, bool),
         inbox: Sender<Message>,
     ) -> io::Result<Self> {
-        let (threads, max_output) = limits;
+        let (threads, max_output, may_grow) = limits;
         let NearEnds { jobs, replies, end_mark } = near;
         let credit = Arc::new(AtomicU64::new(1));
         let window = Window::new(threads);
@@ -100,6 +102,7 @@ impl Link {
             credit: Arc::clone(&credit),
             threads: usize::from(threads),
             max_output,
+            may_grow,
             parts: FxHashMap::default(),
             nested: Nested::new(worker, window.clone()),
         };
@@ -225,6 +228,7 @@ pub(crate) enum Heard {
     PartTaken,
     /// One of its jobs wants something of another.
     Nested(nested::Wish),
+    Grown,
     /// It broke the protocol; nothing more is heard from it.
     Violation,
     /// Everything has been heard.
@@ -246,6 +250,8 @@ struct Listener {
     credit: Arc<AtomicU64>,
     threads: usize,
     max_output: u64,
+    /// It may say that it has grown, which it may once.
+    may_grow: bool,
     /// Large outputs of which parts have come.
     parts: FxHashMap<Ticket, Vec<u8>>,
     nested: Nested,
@@ -279,6 +285,8 @@ impl Listener {
             FromWorker::End => Heard::End,
             FromWorker::Ready => self.spend(1, Heard::Ready)?,
             FromWorker::Taken => self.spend(1, Heard::PartTaken)?,
+            FromWorker::Grown if std::mem::take(&mut self.may_grow) => Heard::Grown,
+            FromWorker::Grown => return Err(Violation),
             // They will not be answered any more.
             FromWorker::Returned(tickets) => {
                 self.spend(1 + tickets.len() as u64, Heard::Returned(tickets))?

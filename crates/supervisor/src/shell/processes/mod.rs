@@ -12,6 +12,7 @@
 
 mod board;
 mod burial;
+mod configure;
 mod launch;
 mod lines;
 mod link;
@@ -20,12 +21,16 @@ mod orphans;
 mod output;
 mod perform;
 mod server;
+mod surroundings;
 mod watch;
 
 pub(super) use self::board::Board;
+pub(crate) use self::configure::Preparation;
+pub(super) use self::configure::Wishes;
 pub(super) use self::launch::{Program, system};
 pub(super) use self::output::to_standard_error;
 pub(super) use self::server::Server;
+pub(crate) use self::surroundings::Surroundings;
 pub(super) use self::watch::Watch;
 
 use std::os::fd::OwnedFd;
@@ -92,6 +97,8 @@ pub(super) struct Processes {
     pub(super) threads: u16,
     pub(super) max_output: u64,
     pub(super) limits: Limits,
+    /// Whether workers look at their own size.
+    pub(super) may_grow: bool,
     pub(super) inbox: Sender<Message>,
     pub(super) watch: Watch,
     pub(super) server: Sender<Command>,
@@ -156,6 +163,7 @@ impl Crew for Processes {
             info: link.info(worker),
             killed: link.killed,
             last_words: link.death.last_words.as_deref(),
+            usage: link.death.usage,
         })
     }
 
@@ -214,6 +222,7 @@ impl Processes {
                     core.events.push(Event::Replied(worker, Reply { ticket, ran, result }));
                 }
             }
+            Heard::Grown => core.events.push(Event::Grown(worker)),
             Heard::Returned(tickets) => core.events.push(Event::Returned(worker, tickets)),
             Heard::PartTaken => {
                 link.part_taken();

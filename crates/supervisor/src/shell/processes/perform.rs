@@ -71,7 +71,7 @@ impl Processes {
             self.generation,
             near,
             output,
-            (self.threads, self.max_output),
+            (self.threads, self.max_output, self.may_grow),
             inbox,
         )?;
         self.links.insert(worker, link);
@@ -269,7 +269,7 @@ fn sentence(why: Why) -> Sentence {
         Why::JobKilled(ticket) => Sentence::KilledBeside(ticket.job),
         Why::Violated => Sentence::Violated,
         Why::Silent => Sentence::Silent,
-        Why::Retired | Why::Ended | Why::StartTimedOut => Sentence::Ended,
+        Why::Retired | Why::Recycled | Why::Ended | Why::StartTimedOut => Sentence::Ended,
     }
 }
 

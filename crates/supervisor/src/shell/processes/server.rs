@@ -17,6 +17,7 @@ use crossbeam_channel::{Receiver, Sender};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
+use super::configure::{Unconfigured, Wishes, configure};
 use super::launch::{Launched, Program, exit_of, send_descriptor, system};
 use super::watch::{Watched, Who};
 use super::{News, orphans};
@@ -42,6 +43,7 @@ pub(in crate::shell) enum Command {
 /// The server thread's state.
 pub(in crate::shell) struct Server {
     program: Program,
+    wishes: Wishes,
     board: OwnedFd,
     inbox: Sender<Message>,
     hello: Option<Hello>,
@@ -66,12 +68,13 @@ impl Server {
     /// Starts the first fork server in the server thread, and waits for it.
     pub(in crate::shell) fn start(
         program: Program,
+        wishes: Wishes,
         board: OwnedFd,
         inbox: Sender<Message>,
     ) -> Result<(Sender<Command>, JoinHandle<()>, Ready), StartError> {
         let (commands, received) = crossbeam_channel::unbounded();
         let (first, started) = crossbeam_channel::bounded(1);
-        let mut server = Self { program, board, inbox, hello: None, live: None };
+        let mut server = Self { program, wishes, board, inbox, hello: None, live: None };
         let thread = thread::spawn("brigade-server", move || {
             let result = server.launch(0);
             let go_on = result.is_ok();
@@ -126,31 +129,64 @@ impl Server {
     fn launch(&mut self, generation: u64) -> Result<Ready, StartError> {
         let Launched { child, pidfd, output, socket, link } = self.program.launch()?;
         let (hello, requests, reports) = link.split();
-        let live = Live { child, socket, requests };
-        let result = self.accept(&live, &hello, reports, generation);
-        self.live = Some(live);
-        if let Err(error) = result {
+        self.live = Some(Live { child, socket, requests });
+        let result = self
+            .accept(&hello)
+            .and_then(|()| self.configure(&hello, &pidfd, &output, reports))
+            .and_then(|(reports, printed)| Ok((self.listen(reports, generation)?, printed)));
+        let ((), printed) = result.inspect_err(|_| {
             self.leave();
-            return Err(error);
-        }
+        })?;
         let for_killing = pidfd.try_clone().map_err(|error| system("copy a pidfd", error))?;
-        let watched = Watched { who: Who::Server(generation), pidfd, output };
+        let watched = Watched { who: Who::Server(generation), pidfd, output, printed };
         Ok(Ready { watched, pidfd: for_killing, hello })
     }
 
-    fn accept(
-        &mut self,
-        live: &Live,
-        hello: &Hello,
-        reports: Reports,
-        generation: u64,
-    ) -> Result<(), StartError> {
+    fn accept(&mut self, hello: &Hello) -> Result<(), StartError> {
         // Jobs name their task by its place in the first hello.
         if self.hello.get_or_insert_with(|| hello.clone()).tasks != hello.tasks {
             return Err(StartError::Replaced { program: self.name() });
         }
+        let Some(live) = &self.live else { return Ok(()) };
         send_descriptor(&live.socket, &self.board)
-            .map_err(|source| StartError::System { what: "send the scoreboard", source })?;
+            .map_err(|source| StartError::System { what: "send the scoreboard", source })
+    }
+
+    /// Has it be as is wished. Gives the reports back, and what it printed meanwhile.
+    fn configure(
+        &mut self,
+        hello: &Hello,
+        pidfd: &OwnedFd,
+        output: &OwnedFd,
+        reports: Reports,
+    ) -> Result<(Reports, Vec<u8>), StartError> {
+        let configuration = self.wishes.configuration(hello)?;
+        let (Some(configuration), Some(live)) = (configuration, &self.live) else {
+            return Ok((reports, Vec::new()));
+        };
+        let patience = self.program.patience;
+        let watched = (pidfd, output);
+        let configured = configure(&live.requests, configuration, reports, watched, patience);
+        configured.map_err(|failure| {
+            if !matches!(failure, Unconfigured::Refused(_)) {
+                // It is not where it would see that its channel is closed.
+                self.kill();
+            }
+            let exit = self.leave();
+            self.wishes.blame(failure, patience, exit)
+        })
+    }
+
+    fn kill(&mut self) {
+        if let Some(live) = &mut self.live {
+            // Both fail only if it is gone already.
+            let _ = kill_process_group(Pid::from_child(&live.child), Signal::KILL);
+            let _ = live.child.kill();
+        }
+    }
+
+    /// Passes its reports on to the loop.
+    fn listen(&self, reports: Reports, generation: u64) -> Result<(), StartError> {
         let inbox = self.inbox.clone();
         thread::spawn("brigade-reports", move || {
             while let Ok(report) = reports.receive() {
@@ -169,9 +205,11 @@ impl Server {
     }
 
     /// Closes the channel, upon which the fork server kills what is below it and goes; kills it if
-    /// it does not.
-    fn leave(&mut self) {
-        let Some(Live { mut child, socket, requests }) = self.live.take() else { return };
+    /// it does not. Tells how it ended.
+    fn leave(&mut self) -> Exit {
+        let Some(Live { mut child, socket, requests }) = self.live.take() else {
+            return Exit::Unknown;
+        };
         drop((socket, requests));
         let pid = Pid::from_child(&child);
         if let Ok(pidfd) = pidfd_open(pid, PidfdFlags::empty()) {
@@ -181,11 +219,12 @@ impl Server {
                 let _ = kill_process_group(pid, Signal::KILL);
             }
         }
-        let _ = child.wait();
+        let exit = exit_of(&child.wait());
         if let Some(spared) = &self.program.spared {
             // It may have been killed just now, and left something.
             orphans::sweep(spared);
         }
+        exit
     }
 
     fn name(&self) -> PathBuf {

@@ -31,6 +31,8 @@ pub(crate) struct Watched {
     pub(super) pidfd: OwnedFd,
     /// The read end of the pipe that is its standard output and error.
     pub(super) output: OwnedFd,
+    /// What was read from it already.
+    pub(super) printed: Vec<u8>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -160,7 +162,7 @@ impl Watcher {
         }
     }
 
-    fn add(&mut self, watched: Watched) {
+    fn add(&mut self, mut watched: Watched) {
         let token = self.next;
         self.next += 2;
         let readable = epoll::EventFlags::IN;
@@ -168,7 +170,10 @@ impl Watcher {
         let added = fcntl_setfl(&watched.output, OFlags::NONBLOCK)
             .and_then(|()| epoll::add(&self.epoll, &watched.output, data(token + 1), readable))
             .and_then(|()| epoll::add(&self.epoll, &watched.pidfd, data(token), readable));
-        let source = Source { watched, lines: Lines::default(), output_open: true };
+        let printed = std::mem::take(&mut watched.printed);
+        let mut source = Source { watched, lines: Lines::default(), output_open: true };
+        let (worker, handler) = (source.worker(), &mut self.handler);
+        source.lines.feed(&printed, |text| handler(OutputLine { worker, text }));
         self.sources.insert(token, source);
         if added.is_err() {
             // Out of memory for the watch: unwatched it must not live.
