@@ -13,7 +13,7 @@ use brigade_protocol::id::{JobId, Ticket, WorkerId};
 use rustc_hash::FxHashSet;
 
 use super::jobs::{Jobs, Place};
-use super::worker::{Recall, Why};
+use super::worker::{Recall, Why, Worker};
 use super::{Action, Failure, Scheduler, Slot, Time};
 
 /// What one job has to do with others.
@@ -121,21 +121,17 @@ impl Scheduler {
     /// already, then the others, in the order of their seats.
     pub(super) fn permit(&mut self) {
         let threads = usize::from(self.config.threads);
-        let is_blocked = |jobs: &Jobs, id| jobs.waiting_with(id) >= threads;
         let mut permits = std::mem::take(&mut self.permits);
         permits.clear();
         permits.resize(self.slots.len(), false);
-        let mut left = self.config.slots as usize;
-        // With several threads, some of them blocked, others make up for those.
-        let partly: usize = self.workers().map(|worker| self.jobs.waiting_with(worker.id)).sum();
-        let wholly =
-            self.workers().filter(|worker| is_blocked(&self.jobs, worker.id)).count() * threads;
-        left += partly.saturating_sub(wholly) / threads;
+        // With several threads, some of them blocked, other workers make up for those.
+        let partly = self.workers().map(|worker| self.blocked(worker)).filter(|n| *n < threads);
+        let mut left = self.config.slots as usize + partly.sum::<usize>() / threads;
         for busy in [true, false] {
             for (seat, slot) in self.slots.iter().enumerate() {
                 let Slot::Taken(worker) = slot else { continue };
                 let counts = if busy { !worker.held.is_empty() } else { worker.is_idle() };
-                if left > 0 && counts && !is_blocked(&self.jobs, worker.id) {
+                if left > 0 && counts && self.blocked(worker) < threads {
                     left -= 1;
                     permits[seat] = true;
                 }
@@ -146,7 +142,16 @@ impl Scheduler {
 
     /// How many workers are wanted in all: one for each slot, and one for each that is blocked.
     pub(super) fn wanted(&self) -> usize {
-        self.config.slots as usize + self.jobs.waiting() / usize::from(self.config.threads)
+        let blocked: usize = self.workers().map(|worker| self.blocked(worker)).sum();
+        self.config.slots as usize + blocked / usize::from(self.config.threads)
+    }
+
+    /// How many threads of a worker do nothing because of jobs that wait: all of them, if it is to be
+    /// given no more jobs and those that it has wait.
+    fn blocked(&self, worker: &Worker) -> usize {
+        let waiting = self.jobs.waiting_with(worker.id);
+        let is_stuck = waiting > 0 && waiting == worker.held.len() && worker.is_worn();
+        if is_stuck { usize::from(self.config.threads) } else { waiting }
     }
 }
 
