@@ -20,7 +20,7 @@ use crate::panics;
 use crate::task::Task;
 
 /// The longest label, in bytes; a longer one is cut.
-pub const LONGEST_LABEL: usize = 256;
+pub use brigade_protocol::message::LONGEST_LABEL;
 
 /// One call of a task, not yet submitted. `T` is the type of its result, `A` that of its arguments.
 ///
