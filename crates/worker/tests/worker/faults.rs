@@ -8,6 +8,8 @@ use brigade_worker::{Registry, Task, builtin, task};
 use nix::sys::signal::{self, Signal};
 use nix::unistd;
 
+use crate::nesting;
+
 pub(crate) fn registry() -> Registry {
     let own: &[&'static Task] = &[
         &hold::TASK,
@@ -19,7 +21,7 @@ pub(crate) fn registry() -> Registry {
         &surroundings::TASK,
         &fill::TASK,
     ];
-    Registry::new(&[builtin::ALL, own].concat()).expect("their names differ")
+    Registry::new(&[builtin::ALL, own, nesting::ALL].concat()).expect("their names differ")
 }
 
 /// Runs until somebody opens the named pipe at PATH for writing.
