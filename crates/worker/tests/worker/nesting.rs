@@ -141,7 +141,9 @@ fn submit_beside_a_wait(context: &Context, path: String) -> Result<String, JobEr
 #[task]
 fn call_back(context: &Context) -> Result<String, JobError> {
     let (first, second) = (context.submit(echo("1")), context.submit(echo("2")));
-    first.on_done(move |_| drop(second.cancel()));
+    first.on_done(move |_| {
+        second.cancel();
+    });
     first.result()
 }
 
