@@ -162,3 +162,83 @@ impl Nested {
         spent.map(|_| wish).map_err(|_| Violation)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WORKER: WorkerId = WorkerId(3);
+
+    fn listener(threads: u16) -> (Nested, Window) {
+        let window = Window::new(threads);
+        (Nested::new(WORKER, window.clone()), window)
+    }
+
+    fn own(count: u32) -> JobId {
+        JobId::nested(WORKER, count)
+    }
+
+    fn reserve(count: u32) -> FromWorker<'static> {
+        FromWorker::Reserve { parent: JobId(1).into(), job: own(count) }
+    }
+
+    fn ask() -> FromWorker<'static> {
+        FromWorker::Ask { asker: JobId(1).into(), job: own(1), question: Question::HasEnded }
+    }
+
+    /// However quickly the loop takes them in: what counts is what the worker was told.
+    #[test]
+    fn wishes_count_until_they_are_told_as_accepted() {
+        let (nested, mut window) = listener(1);
+        let mut told = Vec::new();
+        for count in 0..MOST_UNACCEPTED {
+            let wish = nested.hear(reserve(count)).ok().unwrap();
+            told.extend(window.take(&wish));
+        }
+        assert_eq!(told, [64; 4]);
+        assert!(nested.hear(reserve(256)).is_err(), "none has been told yet");
+        window.accepted(told[0]);
+        for count in 256..256 + 64 {
+            assert!(nested.hear(reserve(count)).is_ok());
+        }
+        assert!(nested.hear(FromWorker::Abandon(own(1))).is_err());
+        assert!(nested.hear(ask()).is_ok(), "that is another matter");
+    }
+
+    #[test]
+    fn questions_count_until_they_are_answered() {
+        let (nested, mut window) = listener(2);
+        for _ in 0..4 {
+            let wish = nested.hear(ask()).ok().unwrap();
+            assert_eq!(window.take(&wish), None);
+        }
+        assert!(nested.hear(ask()).is_err());
+        window.answered();
+        assert!(nested.hear(ask()).is_ok());
+        assert!(nested.hear(ask()).is_err());
+    }
+
+    /// It has no answer of its own, so it is free again as soon as it is taken in.
+    #[test]
+    fn the_end_of_patience_counts_until_it_is_taken_in() {
+        let (nested, mut window) = listener(1);
+        for _ in 0..100 {
+            let wish = nested.hear(FromWorker::WaitOver(JobId(1).into())).ok().unwrap();
+            assert_eq!(window.take(&wish), None);
+        }
+    }
+
+    #[test]
+    fn what_breaks_the_rules_is_no_wish() {
+        let (nested, _) = listener(1);
+        let waiter = Ticket::from(JobId(1));
+        for jobs in [vec![], vec![JobId(1); MOST_AWAITED + 1]] {
+            assert!(nested.hear(FromWorker::Wait { waiter, jobs }).is_err());
+        }
+        for job in [JobId(1), JobId::nested(WorkerId(4), 1), JobId(u64::MAX)] {
+            assert!(nested.hear(FromWorker::Reserve { parent: waiter, job }).is_err());
+            assert!(nested.hear(FromWorker::Abandon(job)).is_err());
+        }
+        assert!(nested.hear(FromWorker::Ready).is_err());
+    }
+}
