@@ -12,6 +12,7 @@
 )]
 
 mod cancel;
+mod control;
 mod chaos;
 mod crash;
 mod drain;

@@ -65,7 +65,7 @@ fn a_program_that_connects_and_says_nothing() {
 
 #[test]
 fn a_program_of_another_version() {
-    assert_refused("newer", &["speaks protocol version 3", "this supervisor speaks 1"], 1);
+    assert_refused("newer", &["speaks protocol version 3", "this supervisor speaks 2"], 1);
 }
 
 #[test]

@@ -227,6 +227,8 @@ pub struct Lane {
 pub struct Running {
     /// The job.
     pub job: JobId,
+    /// The name of its task; empty for a closure.
+    pub task: String,
     /// The submitter's number, if it came by a stream.
     pub tag: Option<u64>,
     /// The name that its submitter gave it.

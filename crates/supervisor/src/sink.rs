@@ -47,6 +47,11 @@ impl Sink {
         }
     }
 
+    /// Gives it up: another sink of the same job has taken its place.
+    pub(crate) fn replaced(mut self) {
+        self.target = None;
+    }
+
     /// Delivers the end. `settlement.tag` is filled in here.
     pub(crate) fn settle(mut self, settlement: Settlement) {
         self.deliver(settlement);

@@ -14,6 +14,7 @@
 pub mod bound;
 pub mod cell;
 pub mod context;
+pub mod error;
 pub mod executor;
 pub mod future;
 pub mod handle;
@@ -32,6 +33,7 @@ pub use linkme;
 
 pub use self::cell::Settlement;
 pub use self::context::Context;
+pub use self::error::{Error, Result};
 pub use self::executor::Executor;
 pub use self::future::Future;
 pub use self::handle::{Handle, Reserved};

@@ -11,6 +11,8 @@ fn main() -> ExitCode {
     brigade_worker::init(&faults::registry());
     let findings = match std::env::args().nth(1).as_deref() {
         Some("typed") => typed(),
+        Some("fib") => fib(),
+        Some("deadlock") => deadlock(),
         Some("before-and-after") => before_and_after(),
         _ => return ExitCode::from(2),
     };
@@ -51,6 +53,28 @@ fn show<T: std::fmt::Debug>(future: Future<T>) -> String {
         Ok(value) => format!("ok {value:?}"),
         Err(error) => format!("{}: {error}", JobError::failure(&error).name()),
     }
+}
+
+fn fib() -> Vec<String> {
+    let n: u64 = std::env::args().nth(2).unwrap().parse().unwrap();
+    let workers: usize = std::env::args().nth(3).unwrap().parse().unwrap();
+    let pool = ProcessPool::builder().workers(workers).build().expect("the pool starts");
+    let begin = std::time::Instant::now();
+    let result = pool.submit(Job::<u64>::call("fib", (n,)));
+    let mut findings = vec![show(result)];
+    findings.push(format!("{:?}", begin.elapsed()));
+    findings.push(format!("{:?}", pool.statistics()));
+    findings
+}
+
+fn deadlock() -> Vec<String> {
+    use brigade_task::Executor as _;
+    let pool = pool();
+    let (a, b) = (pool.reserve::<u64>(), pool.reserve::<u64>());
+    let (ha, hb) = (a.handle(), b.handle());
+    let a = pool.submit_as(a, Job::call("await-other", (hb,)).label("romeo"));
+    let b = pool.submit_as(b, Job::call("await-other", (ha,)).label("juliet"));
+    vec![show(a), show(b)]
 }
 
 /// Descriptors and children before a few pools were used and dropped, and after.

@@ -7,6 +7,7 @@
 
 pub mod endings;
 pub mod kin;
+pub mod nested;
 pub mod plain;
 pub mod wire;
 
@@ -34,6 +35,10 @@ pub fn registry() -> Registry {
         &endings::hang::TASK,
         &endings::kill_group::TASK,
         &endings::fail_until::TASK,
+        &nested::fib::TASK,
+        &nested::await_other::TASK,
+        &nested::heed::TASK,
+        &nested::advance::TASK,
         &kin::fork::TASK,
         &kin::leave::TASK,
         &wire::close::TASK,

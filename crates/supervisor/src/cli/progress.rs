@@ -166,9 +166,16 @@ impl Progress {
         if let more @ 1.. = lane.running.len() - 1 {
             time = format!("{time}  and {more} more");
         }
+        if let Some((done, total)) = running.progress {
+            let percent = u128::from(done) * 100 / u128::from(total);
+            time = format!("{percent:>3} %  {time}");
+        }
+        if running.waiting {
+            time = format!("waits  {time}");
+        }
         let room = columns.saturating_sub(seat.len() + time.len() + 3).min(JOB);
         let arguments = running.tag.and_then(|job| self.texts.short(job, room)).unwrap_or_default();
-        let what = escape::short(&format!("{} {arguments}", self.task), room);
+        let what = escape::short(&format!("{} {arguments}", running.task), room);
         format!("{seat}{what:room$}  {time}")
     }
 }

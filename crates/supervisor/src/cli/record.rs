@@ -66,6 +66,10 @@ fn write_error(line: &mut Vec<u8>, error: &JobError) {
             if let Failure::TimedOut(limit) = failure {
                 object.display("timeout", Seconds(*limit));
             }
+            if let Failure::Deadlock(cycle) = failure {
+                let names: Vec<String> = cycle.iter().map(ToString::to_string).collect();
+                let _ = serde_json::to_writer(object.member("cycle"), &names);
+            }
         }
     }
     match error.exit() {

@@ -50,6 +50,10 @@ impl Scheduler {
         if !matches!(worker.state, State::Leaving { .. }) {
             self.jobs.statistics.workers_died += 1;
         }
+        for held in &worker.held {
+            // The dead wait for nothing.
+            self.jobs.end_wait(held.ticket.job);
+        }
         // From the back, so that what was never started comes to the front of the queue in order.
         for held in worker.held.iter().rev() {
             explained |= self.judge(now, &worker, held, death, actions);

@@ -42,16 +42,31 @@ struct Batch {
     mean: Duration,
     /// The largest frame so far allowed.
     most: usize,
+    /// Its jobs wait for others: what would travel behind one had to come back.
+    waits: bool,
 }
 
 impl Batches {
     /// Learns from a job that took this long; `frame` is the size of its frame if it completed it.
     pub(super) fn learn(&mut self, task: TaskId, took: Duration, frame: Option<usize>) {
-        let batch = self.tasks.entry(task).or_insert(Batch { mean: took, most: 1 });
+        let batch = self.tasks.entry(task).or_insert(Batch { mean: took, most: 1, waits: false });
         batch.mean = (batch.mean * 7 + took) / 8;
-        if frame.is_some_and(|size| size >= batch.most) && batch.mean < FRAME_WORK {
+        let is_short = batch.mean < FRAME_WORK && !batch.waits;
+        if frame.is_some_and(|size| size >= batch.most) && is_short {
             batch.most = (batch.most * 2).min(MOST_JOBS);
         }
+    }
+
+    /// Learns that jobs of this task wait for others: from now on they travel alone.
+    pub(super) fn learn_wait(&mut self, task: TaskId) {
+        let unknown = Batch { mean: FRAME_WORK, most: 1, waits: true };
+        let batch = self.tasks.entry(task).or_insert(unknown);
+        (batch.most, batch.waits) = (1, true);
+    }
+
+    /// Whether jobs of this task wait for others.
+    fn waits(&self, task: TaskId) -> bool {
+        self.tasks.get(&task).is_some_and(|batch| batch.waits)
     }
 
     /// The largest frame now allowed for any task.
@@ -85,7 +100,7 @@ impl Scheduler {
     }
 
     /// How many jobs to send to this worker because it has nothing to run.
-    fn want_now(&self, seat: usize) -> usize {
+    fn want_now(&mut self, seat: usize) -> usize {
         let Slot::Taken(worker) = &self.slots[seat] else { return 0 };
         let threads = usize::from(self.config.threads);
         let idle = threads.saturating_sub(worker.held.len());
@@ -97,7 +112,13 @@ impl Scheduler {
     }
 
     /// How many jobs to send to this worker ahead of time.
-    fn want_later(&self, seat: usize) -> usize {
+    fn want_later(&mut self, seat: usize) -> usize {
+        // Ahead of time only what does not wait: the worker that ends a wait is to go on with what is on
+        // top of the stack then.
+        let next = self.jobs.peek();
+        if next.is_none_or(|next| self.batches.waits(next.task)) {
+            return 0;
+        }
         let Slot::Taken(worker) = &self.slots[seat] else { return 0 };
         let threads = usize::from(self.config.threads);
         let full =

@@ -4,7 +4,7 @@ use brigade_protocol::id::{JobId, TaskId, Ticket, WorkerId};
 use brigade_protocol::message::Exit;
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::queue::Queue;
+use super::queue::{Front, Queue, Stamp};
 use super::waits::{Kin, Wait};
 use super::{Action, Failure, JobSpec, Limits, Settled, Statistics, Time};
 
@@ -14,6 +14,8 @@ struct Job {
     size: usize,
     limits: Limits,
     place: Place,
+    /// Its place on the stack, if it was submitted by a job or is waited for by one.
+    stamp: Option<Stamp>,
     /// Attempts that are known to have begun and to be over; the next ticket carries one more.
     begun: u32,
     /// Attempts that ended in an error, a panic or a time-out.
@@ -83,6 +85,7 @@ impl Job {
             size,
             limits,
             place,
+            stamp: None,
             begun: 0,
             failures: 0,
             losses: 0,
@@ -110,15 +113,14 @@ impl Jobs {
         debug_assert!(was_reserved, "job {job} submitted twice");
         // Who waits for it already goes on doing so.
         job_state.kin = before.and_then(|job| job.kin);
+        job_state.stamp = parent.map(|_| self.queue.stamp());
+        match job_state.stamp {
+            Some(stamp) => self.queue.stack(limits.priority, stamp, job),
+            None => self.queue.push_back(limits.priority, job),
+        }
         self.table.insert(job, job_state);
         self.statistics.submitted += 1;
         self.queued += 1;
-        if parent.is_some() {
-            // As on a stack: so the jobs that are alive at once are as few as they can be.
-            self.queue.push_front(limits.priority, job);
-        } else {
-            self.queue.push_back(limits.priority, job);
-        }
     }
 
     pub(super) fn reserve(&mut self, job: JobId, holder: Option<JobId>) {
@@ -206,10 +208,14 @@ impl Jobs {
     pub(super) fn hasten(&mut self, id: JobId, waiter: JobId) {
         let priority = self.table.get(&waiter).map_or(0, |waiter| waiter.limits.priority);
         if let Some(job) = self.table.get_mut(&id) {
+            if let Some(stamp) = job.stamp {
+                self.queue.unstack(job.limits.priority, stamp);
+            }
             job.limits.priority = job.limits.priority.max(priority);
+            let stamp = self.queue.stamp();
+            job.stamp = Some(stamp);
             if job.place == Place::Queued {
-                // Where it was before it is skipped: by then it will not be queued any more.
-                self.queue.push_front(job.limits.priority, id);
+                self.queue.stack(job.limits.priority, stamp, id);
             }
         }
     }
@@ -246,9 +252,12 @@ impl Jobs {
 
     /// The job that would be taken next.
     pub(super) fn peek(&mut self) -> Option<Next> {
-        while let Some(id) = self.queue.front() {
+        while let Some(front) = self.queue.front() {
+            let (Front::Stacked(id) | Front::Queued(id)) = front;
             if let Some(job) = self.table.get(&id)
                 && job.place == Place::Queued
+                // Otherwise it has moved to the stack since.
+                && job.stamp.is_some() == matches!(front, Front::Stacked(_))
             {
                 let ticket = Ticket { job: id, attempt: job.begun + 1 };
                 let (task, size, timeout) = (job.task, job.size, job.limits.timeout);
@@ -272,17 +281,19 @@ impl Jobs {
     }
 
     pub(super) fn requeue_front(&mut self, job: JobId) {
-        if let Some(priority) = self.queue_again(job) {
-            self.queue.push_front(priority, job);
-        }
+        self.queue_again(job, Queue::push_front);
     }
 
-    fn queue_again(&mut self, id: JobId) -> Option<i8> {
-        let job = self.table.get_mut(&id)?;
+    /// Queues a job again: in its place on the stack, if it has one, or as told.
+    fn queue_again(&mut self, id: JobId, push: impl FnOnce(&mut Queue, i8, JobId)) {
+        let Some(job) = self.table.get_mut(&id) else { return };
         debug_assert_ne!(job.place, Place::Queued, "job {id} queued twice");
         job.place = Place::Queued;
         self.queued += 1;
-        Some(job.limits.priority)
+        match job.stamp {
+            Some(stamp) => self.queue.stack(job.limits.priority, stamp, id),
+            None => push(&mut self.queue, job.limits.priority, id),
+        }
     }
 
     /// Notes that the job is to be cancelled; a graver wish replaces a lighter one.
@@ -363,10 +374,8 @@ impl Jobs {
             _ => false,
         };
         if again && may_start {
-            let priority = job.limits.priority;
             self.statistics.retried += 1;
-            self.queue_again(id);
-            self.queue.push_back(priority, id);
+            self.queue_again(id, Queue::push_back);
             return Ok(());
         }
         match failure {

@@ -14,7 +14,7 @@ use rustc_hash::FxHashMap;
 use super::Inbox;
 use super::clock::Clock;
 use super::kept::Kept;
-use crate::error::{Certificate, Failure, JobError, Sentence, WorkerInfo};
+use crate::error::{Certificate, Failure, JobError, Member, Sentence, WorkerInfo};
 use crate::pool::{self, Running, Snapshot};
 use crate::scheduler::{Event, JobSpec, Lane, Limits, Scheduler, Settled, Time};
 use crate::sink::Sink;
@@ -74,6 +74,8 @@ pub(super) struct Entry {
     submitted: Time,
     /// It is not submitted yet.
     pub(super) reserved: bool,
+    /// The cycle that its last wait would have closed, with names.
+    cycle: Option<Box<[Member]>>,
 }
 
 /// Who wants to hear whether a job was cancelled.
@@ -156,7 +158,10 @@ impl Core {
             self.kept.claim(worker, parent, job, cell);
         }
         let parent = submission.parent.map(|(_, parent)| parent);
-        self.jobs.insert(job, Entry { submission, submitted: now, reserved: false });
+        let entry = Entry { submission, submitted: now, reserved: false, cycle: None };
+        if let Some(reserved) = self.jobs.insert(job, entry) {
+            reserved.submission.sink.replaced();
+        }
         self.events.push(Event::Submitted(JobSpec { job, task, size, limits, parent }));
     }
 
@@ -174,7 +179,10 @@ impl Core {
         let limits = Limits::default();
         let sink = Sink::cell(job, Arc::clone(cell));
         let submission = Submission::new(task, Form::Bincode, Vec::new(), limits, None, sink);
-        self.jobs.insert(job, Entry { submission, submitted: self.clock.now(), reserved: true });
+        self.jobs.insert(
+            job,
+            Entry { submission, submitted: self.clock.now(), reserved: true, cycle: None },
+        );
         self.events.push(Event::Reserved { job, holder: parent.map(|(_, attempt)| attempt) });
     }
 
@@ -238,7 +246,7 @@ impl Core {
         settled: Settled,
         obituary: Option<Obituary<'_>>,
     ) -> Vec<(WorkerId, Ticket, bool)> {
-        let Some(Entry { submission, submitted, .. }) = self.jobs.remove(&job) else {
+        let Some(Entry { submission, submitted, cycle, .. }) = self.jobs.remove(&job) else {
             return Vec::new();
         };
         let Settled { result, attempts, allowed, worker: _, ran } = settled;
@@ -248,7 +256,10 @@ impl Core {
             self.kept.let_go(handle);
         }
         let Obituary { info, killed, last_words } = obituary.unwrap_or_default();
-        let result = result.map_err(|failure| self.name_all(failure, Some((job, &submission))));
+        let result = result.map_err(|failure| match (failure, cycle) {
+            (Failure::Deadlock(_), Some(named)) => Failure::Deadlock(named.into()),
+            (failure, _) => failure,
+        });
         let Submission { task, label, sink, .. } = submission;
         let result = result.map_err(|failure| {
             let last_words = last_words.filter(|_| failure.is_a_death());
@@ -270,19 +281,16 @@ impl Core {
         askers.into_iter().map(|(worker, asker)| (worker, asker, cancelled)).collect()
     }
 
-    /// Gives the jobs of a cycle their names; one of them may have left the table already.
-    pub(super) fn name_all(
-        &self,
-        failure: Failure,
-        settled: Option<(JobId, &Submission)>,
-    ) -> Failure {
+    /// The wait of an attempt fails. If it would close a cycle, the jobs in it get their names, as long as
+    /// all are there.
+    pub(super) fn name_cycle(&mut self, waiter: Ticket, failure: Failure) -> Failure {
         let Failure::Deadlock(mut cycle) = failure else { return failure };
         for member in &mut cycle {
-            let settled = settled.filter(|(job, _)| *job == member.job);
-            let submission = settled.map(|(_, submission)| submission);
-            let submission =
-                submission.or_else(|| self.jobs.get(&member.job).map(|entry| &entry.submission));
-            member.name = submission.map(|submission| self.name_of(submission)).unwrap_or_default();
+            let entry = self.jobs.get(&member.job);
+            member.name = entry.map(|entry| self.name_of(&entry.submission)).unwrap_or_default();
+        }
+        if let Some(entry) = self.jobs.get_mut(&waiter.job) {
+            entry.cycle = Some(cycle.clone().into());
         }
         Failure::Deadlock(cycle)
     }
@@ -311,7 +319,8 @@ impl Core {
                 let waiting = self.scheduler.is_waiting(job);
                 let elapsed = now.saturating_sub(lane.since);
                 let progress = lane.progress;
-                Some(Running { job, tag, label, elapsed, waiting, progress })
+                let task = self.task_name(submission.task);
+                Some(Running { job, task, tag, label, elapsed, waiting, progress })
             });
             pool::Lane { slot, worker, running: running.collect() }
         };

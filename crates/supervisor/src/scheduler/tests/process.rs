@@ -24,6 +24,8 @@ pub(super) struct Call {
     pub(super) seq: Seq,
     pub(super) ticket: Ticket,
     pub(super) since: Time,
+    /// It waits for other jobs.
+    pub(super) waits: bool,
 }
 
 impl Process {
@@ -50,8 +52,13 @@ impl Process {
         self.running.push(call);
     }
 
+    pub(super) fn can_finish(&self) -> bool {
+        self.running.iter().any(|call| !call.waits)
+    }
+
     pub(super) fn finish(&mut self, well: bool) {
-        let call = self.running.remove(0);
+        let index = self.running.iter().position(|call| !call.waits);
+        let call = self.running.remove(index.expect("one does not wait"));
         let lane = self.lanes.iter_mut().find(|lane| lane.started == call.seq);
         lane.expect("it runs in a lane").finished = call.seq;
         self.unreported.push_back((call, well));

@@ -9,11 +9,8 @@ use super::world::{Fate, World};
 
 fn limits() -> impl Strategy<Value = Limits> {
     let timeout = prop_oneof![Just(None), (1u64..2000).prop_map(Some)];
-    (timeout, 0u32..3, 0u32..3).prop_map(|(timeout, retries, crash_retries)| Limits {
-        timeout: timeout.map(Duration::from_millis),
-        retries,
-        crash_retries,
-        priority: 0,
+    (timeout, 0u32..3, 0u32..3, -1i8..2).prop_map(|(timeout, retries, crash_retries, priority)| {
+        Limits { timeout: timeout.map(Duration::from_millis), retries, crash_retries, priority }
     })
 }
 
@@ -29,10 +26,18 @@ fn fate() -> impl Strategy<Value = Fate> {
         4 => n.clone().prop_map(Fate::GiveBack),
         1 => n.clone().prop_map(Fate::Lie),
         1 => n.clone().prop_map(Fate::LieInReturn),
-        3 => n.prop_map(Fate::Die),
+        3 => n.clone().prop_map(Fate::Die),
         1 => Just(Fate::ServerDies),
         2 => prop::bool::weighted(0.8).prop_map(Fate::ServerStarts),
         2 => any::<bool>().prop_map(Fate::Input),
+        6 => (n.clone(), limits()).prop_map(|(n, limits)| Fate::Nest(n, limits)),
+        2 => (n.clone(), any::<bool>()).prop_map(|(n, client)| Fate::Reserve(n, client)),
+        2 => (n.clone(), limits()).prop_map(|(n, limits)| Fate::SubmitReserved(n, limits)),
+        1 => n.clone().prop_map(Fate::Abandon),
+        8 => (n.clone(), [0usize..32, 0usize..32]).prop_map(|(n, jobs)| Fate::Wait(n, jobs)),
+        1 => n.clone().prop_map(Fate::WaitOver),
+        1 => n.clone().prop_map(Fate::Kill),
+        1 => (1u32..6).prop_map(Fate::Resize),
         6 => prop_oneof![1u64..5, 1u64..3000].prop_map(Fate::Sleep),
     ]
 }
@@ -42,7 +47,7 @@ fn config() -> impl Strategy<Value = Config> {
     (1u32..5, 1u16..4, prefetch, 0usize..8).prop_map(|(slots, threads, prefetch, max)| Config {
         slots,
         threads,
-        most_waiting: 8,
+        most_waiting: 3,
         can_kill: true,
         prefetch,
         start_timeout: Duration::from_secs(5),

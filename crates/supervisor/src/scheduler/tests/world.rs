@@ -10,6 +10,7 @@ use std::time::Duration;
 use brigade_protocol::message::TaskErrorKind;
 
 use super::super::*;
+use super::kinship::Kinship;
 use super::process::{Call, Process};
 
 /// What happens next. Numbers choose among the workers or jobs there are.
@@ -37,6 +38,20 @@ pub(super) enum Fate {
     ServerDies,
     ServerStarts(bool),
     Input(bool),
+    /// A running job submits another, with the first free name or one that it reserved.
+    Nest(usize, Limits),
+    /// A running job, or a client, announces a job.
+    Reserve(usize, bool),
+    /// Whoever reserved a job submits it.
+    SubmitReserved(usize, Limits),
+    /// Whoever reserved a job gives it up.
+    Abandon(usize),
+    /// A running job waits for these jobs.
+    Wait(usize, [usize; 2]),
+    /// A job waits no longer.
+    WaitOver(usize),
+    Kill(usize),
+    Resize(u32),
     Sleep(u64),
     End(Ending),
 }
@@ -45,10 +60,11 @@ pub(super) struct World {
     pub(super) scheduler: Scheduler,
     pub(super) config: Config,
     pub(super) now: Time,
-    workers: BTreeMap<WorkerId, Process>,
-    jobs: BTreeMap<JobId, Ledger>,
+    pub(super) workers: BTreeMap<WorkerId, Process>,
+    pub(super) jobs: BTreeMap<JobId, Ledger>,
+    pub(super) kinship: Kinship,
     pub(super) settled: BTreeMap<JobId, Settled>,
-    cancels: BTreeMap<JobId, u32>,
+    pub(super) cancels: BTreeMap<JobId, u32>,
     server: Option<bool>,
     inputs: u32,
     pub(super) log: Vec<Action>,
@@ -56,10 +72,10 @@ pub(super) struct World {
 
 /// What really happened to a job.
 #[derive(Debug)]
-struct Ledger {
-    limits: Limits,
+pub(super) struct Ledger {
+    pub(super) limits: Limits,
     /// Attempts that were begun, as far as anybody outside can know.
-    begun: u32,
+    pub(super) begun: u32,
     /// Workers that died by themselves while running it, or cost it a reply once too often.
     crashes: u32,
     losses: u32,
@@ -75,6 +91,7 @@ impl World {
             now: Time::ZERO,
             workers: BTreeMap::new(),
             jobs: BTreeMap::new(),
+            kinship: Kinship::new(),
             settled: BTreeMap::new(),
             cancels: BTreeMap::new(),
             server: Some(true),
@@ -138,7 +155,7 @@ impl World {
             Action::PleaseStop(id, ticket) => {
                 assert!(self.workers[&id].holds(ticket.job), "only what runs is asked to stop");
             }
-            Action::EndWait(..) => {}
+            Action::EndWait(id, waiter, result) => self.end_wait(id, waiter, &result),
             Action::RefuseCancel(job) => {
                 self.cancels.remove(&job);
             }
@@ -148,7 +165,8 @@ impl World {
 
     fn spawn(&mut self, id: WorkerId, slot: SlotId) {
         assert_eq!(self.server, Some(true), "there is a fork server to ask");
-        assert!(slot.0 < self.config.slots);
+        let most = self.kinship.most_slots.max(self.config.slots) as usize;
+        assert!((slot.0 as usize) < most + self.config.most_waiting, "no page for slot {slot}");
         let taken = self.workers.values().any(|worker| worker.slot == slot.0);
         assert!(!taken, "two workers in slot {slot}");
         let lane = Lane { started: Seq(0), since: Time::ZERO, finished: Seq(0), progress: None };
@@ -162,6 +180,7 @@ impl World {
             assert!(!self.settled.contains_key(&ticket.job), "{ticket} is settled");
             let twice = self.workers.values().any(|worker| worker.holds(ticket.job));
             assert!(!twice, "two live attempts of {ticket}");
+            assert!(!self.kinship.is_reserved(ticket.job), "{ticket} is not submitted");
             let ledger = &self.jobs[&ticket.job];
             assert_eq!(ticket.attempt, ledger.begun + 1, "attempts count up");
             assert!(
@@ -171,13 +190,17 @@ impl World {
         }
         let worker = self.workers.get_mut(&id).expect("jobs go to the living");
         assert!(worker.ready && !worker.killed && !worker.told_to_stop && !worker.recalled);
+        let was_idle = worker.is_empty();
         let last = Seq(first.0 + tickets.len() as u64 - 1);
         assert!(worker.frames.last().is_none_or(|frame| first.0 > frame.1), "places count up");
         worker.frames.push((first.0, last.0));
         for (seq, &ticket) in (first.0..).map(Seq).zip(tickets) {
-            worker.queue.push_back(Call { seq, ticket, since: self.now });
+            worker.queue.push_back(Call { seq, ticket, since: self.now, waits: false });
         }
         worker.check_load(&self.config);
+        if was_idle {
+            self.check_crowd();
+        }
     }
 
     fn settle(&mut self, job: JobId, settled: Settled) {
@@ -193,6 +216,7 @@ impl World {
             }
             Err(_) => {}
         }
+        self.kinship.forget(job);
         assert_eq!(settled.attempts, ledger.begun, "attempts begun");
         self.cancels.remove(&job);
         assert!(self.settled.insert(job, settled).is_none(), "{job} settled twice");
@@ -208,6 +232,14 @@ impl World {
                     self.tell(Event::CancelRequested { job, kill: false });
                 }
             }
+            Fate::Nest(..)
+            | Fate::Reserve(..)
+            | Fate::SubmitReserved(..)
+            | Fate::Abandon(_)
+            | Fate::Wait(..)
+            | Fate::WaitOver(_)
+            | Fate::Kill(_)
+            | Fate::Resize(_) => self.apply_kinship(fate),
             Fate::Ready(n) => {
                 let Some(id) = self.pick(n, |worker| !worker.ready) else { return };
                 // The fork server's word and the worker's go different ways.
@@ -226,7 +258,7 @@ impl World {
                 self.process(id).start(now);
             }
             Fate::Finish(n, well) => {
-                let Some(id) = self.pick(n, |worker| !worker.running.is_empty()) else { return };
+                let Some(id) = self.pick(n, Process::can_finish) else { return };
                 self.process(id).finish(well);
             }
             Fate::Report(n) => {
@@ -268,9 +300,15 @@ impl World {
         }
     }
 
-    fn submit(&mut self, limits: Limits) {
+    /// A job that nobody has named yet.
+    pub(super) fn new_job(&mut self, limits: Limits) -> JobId {
         let job = JobId(self.jobs.len() as u64);
         self.jobs.insert(job, Ledger { limits, begun: 0, crashes: 0, losses: 0, lost: false });
+        job
+    }
+
+    fn submit(&mut self, limits: Limits) {
+        let job = self.new_job(limits);
         let task = TaskId(u32::try_from(job.0 % 2).expect("0 or 1"));
         self.tell(Event::Submitted(JobSpec { job, task, size: 10, limits, parent: None }));
     }
@@ -309,6 +347,9 @@ impl World {
     fn die(&mut self, id: WorkerId, with_server: bool) {
         let overran = self.scheduler.overran(id);
         let worker = self.workers.remove(&id).expect("it was alive");
+        for call in &worker.running {
+            self.kinship.end(call.ticket);
+        }
         // The kernel delivers what it sent before; here everything unreported is lost, which is harder.
         let unreported = worker.unreported.iter().map(|(call, _)| call.ticket);
         for ticket in worker.running.iter().map(|call| call.ticket).chain(unreported) {
@@ -369,6 +410,7 @@ impl World {
         assert_eq!(self.settled.len(), self.jobs.len(), "a job was lost");
         assert!(self.cancels.is_empty(), "a client waits for ever to hear of its cancellation");
         assert!(self.workers.is_empty());
+        self.kinship.check_end();
     }
 
     fn behave(&mut self) {
@@ -387,7 +429,7 @@ impl World {
                 self.tell(Event::Returned(id, tickets));
             } else if !worker.unreported.is_empty() {
                 self.report(id);
-            } else if !worker.running.is_empty() {
+            } else if worker.can_finish() {
                 worker.finish(true);
             } else if worker.can_start() {
                 worker.start(self.now);
@@ -396,11 +438,11 @@ impl World {
         self.tell(Event::TimePassed);
     }
 
-    fn process(&mut self, id: WorkerId) -> &mut Process {
+    pub(super) fn process(&mut self, id: WorkerId) -> &mut Process {
         self.workers.get_mut(&id).expect("it was picked among the living")
     }
 
-    fn pick(&self, n: usize, which: impl Fn(&Process) -> bool) -> Option<WorkerId> {
+    pub(super) fn pick(&self, n: usize, which: impl Fn(&Process) -> bool) -> Option<WorkerId> {
         let candidates: Vec<WorkerId> =
             self.workers.iter().filter(|(_, worker)| which(worker)).map(|(id, _)| *id).collect();
         candidates.get(n % candidates.len().max(1)).copied()
