@@ -12,8 +12,8 @@
 )]
 
 mod cancel;
-mod control;
 mod chaos;
+mod control;
 mod crash;
 mod drain;
 mod orphans;

@@ -15,5 +15,7 @@ pub use brigade_supervisor::{
     Builder, Control, Failure, Future, Job, JobError, OutputLine, Prefetch, ProcessPool,
     RestartIntensity, Shutdown, StartError, WorkerInfo, protocol,
 };
-pub use brigade_task::{Context, Error, Executor, Handle, Registry, Reserved, Result, Task, json, task};
+pub use brigade_task::{
+    Context, Error, Executor, Handle, Registry, Reserved, Result, Task, json, task,
+};
 pub use brigade_worker::{builtin, init, serve};
