@@ -50,7 +50,9 @@ impl JobError {
             Failure::Deadlock(cycle) => {
                 cycle.truncate(MOST_LISTED);
                 let most = NAMES / cycle.len().max(1);
-                cycle.iter_mut().for_each(|member| shorten(&mut member.name, most));
+                for member in cycle {
+                    shorten(&mut member.name, most);
+                }
             }
             Failure::Crashed(_) | Failure::TimedOut(_) | Failure::Cancelled => {}
         }

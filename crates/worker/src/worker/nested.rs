@@ -121,6 +121,7 @@ impl Attempt {
     fn send(&self, submission: &Submission) -> Result<(), Failure> {
         let Submission { job, task, form, arguments, options, handles, .. } = submission;
         let arguments = arguments.as_ref().map_err(TaskError::clone)?;
+        let handles = handles.jobs();
         let Some(&task) = self.pool.tasks.get(&**task) else {
             return Err(Failure::Refused(format!("no such task: {task}")));
         };
@@ -151,7 +152,7 @@ impl Attempt {
             form: *form,
             arguments,
             options: options.clone(),
-            handles: handles.clone(),
+            handles,
         }));
         drop(one_at_a_time);
         Ok(())
