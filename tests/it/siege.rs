@@ -132,3 +132,62 @@ fn a_directory_in_which_no_socket_can_be_made_is_told() {
         refused.stderr
     );
 }
+
+/// What no honest worker says about other jobs costs its worker, and nobody else anything.
+#[test]
+fn a_worker_that_meddles_with_jobs_is_killed() {
+    for what in [
+        "submit for another job",
+        "submit for another attempt",
+        "submit an outsider",
+        "submit a job of another worker",
+        "submit twice",
+        "submit parts that never came",
+        "submit a long label",
+        "submit many handles",
+        "reserve twice",
+        "reserve for another job",
+        "abandon an outsider",
+        "wait for nothing",
+        "wait for too many",
+        "wait for another job",
+        "wait twice",
+        "ask and ask",
+    ] {
+        let (pool, gate) = (pool(2), Gate::open());
+        // So no worker is left that could run what is submitted.
+        let (neighbours, visitors) = occupy(&pool, &gate, 1);
+        let job: Job<String> = Job::json("meddle", format!("[\"{what}\"]"));
+        let error = error(pool.submit(job.crash_retries(0)));
+        assert!(error.is_crashed(), "{what}: {error}");
+        let cause = "broke the protocol, so the supervisor killed it";
+        assert!(error.to_string().contains(cause), "{what}: {error}");
+        assert_eq!(told(pool.submit(tell("well"))).0, 1, "{what}");
+        visitors.into_iter().for_each(Visitor::release);
+        for job in neighbours {
+            assert_eq!(told(job).0, 1, "{what}");
+        }
+    }
+}
+
+#[test]
+fn what_is_odd_but_allowed_does_no_harm() {
+    for what in [
+        "submit an unknown task",
+        "submit at the limits",
+        "cancel a seat and use it",
+        "abandon a seat and use it",
+        "abandon what is no seat",
+        "cancel anything",
+        "stop waiting for nothing",
+    ] {
+        let pool = pool(1);
+        // Often: what happens depends on what the supervisor hears in one go.
+        for _ in 0..20 {
+            let job: Job<String> = Job::json("mumble", format!("[\"{what}\"]"));
+            assert_eq!(value(pool.submit(job.crash_retries(0))), "null", "{what}");
+            assert_eq!(told(pool.submit(tell("well"))).0, 1, "{what}");
+        }
+        assert_eq!(pool.gave_up(), None, "{what}");
+    }
+}

@@ -20,6 +20,11 @@ fn typed_jobs_run_in_workers_of_the_same_build() {
 }
 
 #[test]
+fn a_handle_that_was_given_away_keeps_the_end_of_its_job() {
+    assert_eq!(Program::new(HOST, "handles").run().success().trim_end(), "ok 3");
+}
+
+#[test]
 fn a_pool_that_is_gone_leaves_no_descriptor_thread_or_child() {
     let findings = Program::new(HOST, "before-and-after").run().success();
     let findings: Vec<&str> = findings.lines().collect();

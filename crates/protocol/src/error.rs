@@ -1,5 +1,7 @@
 //! Why a job gave no result: what a supervisor tells its clients, and the workers whose jobs wait for it.
 
+mod bounded;
+
 use std::fmt;
 use std::time::Duration;
 
@@ -364,9 +366,7 @@ impl Failure {
             Self::Refused(_) => "refused",
         }
     }
-}
 
-impl Failure {
     /// Whether a worker's death is the cause, so that its last words belong to it.
     pub fn is_a_death(&self) -> bool {
         matches!(self, Self::Crashed(_) | Self::Quarantined(_) | Self::TimedOut(_))

@@ -15,6 +15,15 @@
 //!      │ ◀───────────────────────────────────────────────────── FromWorker: Ready ── │
 //!      │ ── ToWorker: Frame of calls ──────────────────────────────────────────────▶ │
 //!      │ ◀─────────────────────────────────────────────────── FromWorker: Replies ── │
+//!      │                                            │                                │
+//!      │ ◀─────────────────────── FromWorker: Submit, Reserve, Abandon, Cancel ──── │   (a running job
+//!      │ ── ToWorker: Accepted, now and then ──────────────────────────────────────▶ │   and others)
+//!      │ ◀──────────────────────────────────────────────────────── FromWorker: Wait ─ │
+//!      │ ── ToWorker: Settled, or WaitFailed ──────────────────────────────────────▶ │
+//!      │ ◀───────────────────────────────────────────────────────── FromWorker: Ask ─ │
+//!      │ ── ToWorker: Told ────────────────────────────────────────────────────────▶ │
+//!      │ ◀─────────────────────────────────── FromWorker: Taken, for each of these ── │
+//!      │                                            │                                │
 //!      │ ── Request: Reap ────────────────────────▶ │ ◀─ exit ────────────────────── │
 //!      │ ◀──────────── Report: Reaped ───────────── │
 //! ```
@@ -27,9 +36,14 @@
 //!   [`codec`]), and bytes that trail a message are an error.
 //! * What the supervisor has under way to a worker fits the channel's buffer, so that sending never
 //!   blocks: unanswered frames of 118,784 bytes in all, counted with 2,048 for each; or half of that
-//!   beside two unread parts.
-//! * A worker may only answer a [`Ticket`](id::Ticket) that it holds. Anything else is a violation,
-//!   upon which it is killed.
+//!   beside two unread parts. What a job asked for counts as a part: it is answered with
+//!   [`Taken`](message::FromWorker::Taken).
+//! * A worker may only answer a [`Ticket`](id::Ticket) that it holds, and only in the name of one may it
+//!   submit jobs, wait for them or ask about them. Anything else is a violation, upon which it is killed.
+//! * A worker gives [ids of its own](id::JobId::nested) to the jobs that its jobs submit. What it wants of
+//!   the supervisor is counted: see [`MOST_UNACCEPTED`](message::MOST_UNACCEPTED); and an attempt waits for
+//!   one answer at a time.
+//! * An attempt that waits runs on: its worker goes on reading, and answers recalls.
 //! * A reader never sends, on either side.
 //! * A fork server may be given descriptors that ipc-channel cannot carry: its standard input is then a
 //!   socket, on which one byte with one descriptor comes for the scoreboard and for each worker's output.

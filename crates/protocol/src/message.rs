@@ -184,7 +184,7 @@ pub enum ToWorker<'a> {
         /// Why not.
         error: JobError,
     },
-    /// The answer to [`FromWorker::Ask`].
+    /// The answer to [`FromWorker::Ask`]. Answered with [`FromWorker::Taken`].
     Told {
         /// Who asked.
         asker: Ticket,
@@ -193,7 +193,8 @@ pub enum ToWorker<'a> {
     },
     /// Somebody wants this attempt to stop by itself, if it can.
     PleaseStop(Ticket),
-    /// So many more submissions have been taken in.
+    /// So many more of what is [counted](MOST_UNACCEPTED) have been taken in. Answered with
+    /// [`FromWorker::Taken`].
     Accepted(u32),
 }
 
@@ -263,13 +264,10 @@ pub enum FromWorker<'a> {
     /// The answer to [`ToWorker::Recall`]: these have not been started and never will be. In the order
     /// in which they were sent.
     Returned(Vec<Ticket>),
-    /// One [`ToWorker::Part`] has been read.
+    /// One [`ToWorker::Part`], or another message that is answered so, has been read.
     Taken,
     /// The supervisor's own mark behind everything that a dead worker sent. A worker never sends it.
     End,
-    /// After a job its resident size was above [`Configuration::max_rss`]: it had better be replaced.
-    /// Said once at most, and only if there is such a limit.
-    Grown,
     /// A running job submits another. At most [`MOST_UNACCEPTED`] of these may be under way.
     Submit(#[serde(borrow)] Submit<'a>),
     /// A running job announces one that it may submit later.
@@ -301,14 +299,23 @@ pub enum FromWorker<'a> {
     },
     /// Cancel these if they have not been started.
     Cancel(Vec<JobId>),
+    /// After a job its resident size was above [`Configuration::max_rss`]: it had better be replaced.
+    /// Said once at most, and only if there is such a limit.
+    Grown,
 }
 
-/// How many [`FromWorker::Submit`] and [`FromWorker::Reserve`] may be under way before they are
-/// [accepted](ToWorker::Accepted).
+/// How many [`FromWorker::Submit`], [`Reserve`](FromWorker::Reserve), [`Abandon`](FromWorker::Abandon) and
+/// [`Cancel`](FromWorker::Cancel) may be under way before they are [accepted](ToWorker::Accepted).
 pub const MOST_UNACCEPTED: u32 = 256;
 
 /// How many jobs one attempt may wait for at once.
 pub const MOST_AWAITED: usize = 1024;
+
+/// How many handles may be among the arguments of one job that another submits.
+pub const MOST_HANDLES: usize = 4096;
+
+/// The longest label, in bytes: it travels beside the arguments.
+pub const LONGEST_LABEL: usize = 256;
 
 /// A job on its way from a running job to the supervisor.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -326,7 +333,8 @@ pub struct Submit<'a> {
     pub arguments: Value<'a>,
     /// How it is to be run.
     pub options: Options,
-    /// Jobs whose ends must be kept until this one has ended: their handles are among its arguments.
+    /// Jobs whose ends must be kept until this one has ended: their handles are among its arguments. At
+    /// most [`MOST_HANDLES`].
     pub handles: Vec<JobId>,
 }
 
@@ -341,7 +349,7 @@ pub struct Options {
     pub crash_retries: Option<u32>,
     /// Higher ones are started first.
     pub priority: i8,
-    /// A name for people.
+    /// A name for people, of at most [`LONGEST_LABEL`] bytes.
     pub label: Option<Box<str>>,
 }
 
@@ -407,30 +415,29 @@ impl TaskError {
 
     /// An error without a place; a message that is too long is cut.
     pub fn new(kind: TaskErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: cut(message.into()), location: None, backtrace: None, usage: None }
+        let message = cut(message.into(), Self::LONGEST);
+        Self { kind, message, location: None, backtrace: None, usage: None }
     }
 
     /// A panic, with where it happened; texts that are too long are cut.
     pub fn panicked(message: String, location: Option<String>, backtrace: Option<String>) -> Self {
         Self {
             kind: TaskErrorKind::Panicked,
-            message: cut(message),
+            message: cut(message, Self::LONGEST),
             location,
-            backtrace: backtrace.map(cut),
+            backtrace: backtrace.map(|text| cut(text, Self::LONGEST)),
             usage: None,
         }
     }
 }
 
-fn cut(mut text: String) -> String {
+/// At most so many bytes of a text, with a mark that there was more if there is room for one.
+pub(crate) fn cut(mut text: String, most: usize) -> String {
     const MARK: &str = " … (cut)";
-    if text.len() > TaskError::LONGEST {
-        let mut end = TaskError::LONGEST - MARK.len();
-        while !text.is_char_boundary(end) {
-            end -= 1;
-        }
-        text.truncate(end);
-        text.push_str(MARK);
+    if text.len() > most {
+        let mark = if most > MARK.len() { MARK } else { "" };
+        text.truncate(text.floor_char_boundary(most - mark.len()));
+        text.push_str(mark);
     }
     text
 }

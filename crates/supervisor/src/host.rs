@@ -13,6 +13,7 @@ use brigade_protocol::id::{JobId, TaskId, Ticket, WorkerId};
 use brigade_protocol::message::{BuildId, Form, Options, TaskError, TaskErrorKind};
 use brigade_task::bound::Bound;
 use brigade_task::cell::{Cell, park_until};
+use brigade_task::handle::Handles;
 use brigade_task::host::{self, Admission, Host};
 use crossbeam_channel::{Receiver, Sender};
 
@@ -141,12 +142,16 @@ impl Host for Shared {
             }
             _ => None,
         };
+        // Before they are dropped the loop must have heard of the jobs that are to keep them.
+        let _kept: Vec<Handles> =
+            submissions.iter().map(|submission| submission.handles.clone()).collect();
         let ready = submissions.into_iter().filter_map(|submission| {
             let host::Submission {
                 job, task, form, arguments, options, handles, cell, permit, ..
             } = submission;
             let sink = Sink::cell(job, cell);
             let submission = self.submission(&task, form, arguments, options, sink)?;
+            let handles = handles.jobs();
             Some(Submission { handles, permit, parent, ..submission })
         });
         let ready: Vec<Submission> = ready.collect();

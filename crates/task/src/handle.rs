@@ -19,7 +19,28 @@ use crate::host::Host;
 
 thread_local! {
     /// The handles among the arguments that this thread is encoding.
-    static ENCODED: RefCell<Option<Vec<JobId>>> = const { RefCell::new(None) };
+    static ENCODED: RefCell<Option<Handles>> = const { RefCell::new(None) };
+}
+
+/// The handles that are among the arguments of a job. As long as these live, the ends that the handles
+/// keep are kept.
+#[derive(Clone, Debug, Default)]
+pub struct Handles(Vec<(JobId, Option<Arc<Kept>>)>);
+
+impl Handles {
+    /// Their jobs.
+    pub fn jobs(&self) -> Vec<JobId> {
+        self.0.iter().map(|(job, _)| *job).collect()
+    }
+
+    /// Notes these as being among the arguments that this thread is encoding.
+    pub(crate) fn note(&self) {
+        ENCODED.with_borrow_mut(|encoded| {
+            if let Some(encoded) = encoded {
+                encoded.0.extend(self.0.iter().cloned());
+            }
+        });
+    }
 }
 
 /// Names a job of a pool, so that another job can wait for it.
@@ -34,6 +55,12 @@ pub struct Handle<T> {
 struct Kept {
     job: JobId,
     host: Arc<dyn Host>,
+}
+
+impl fmt::Debug for Kept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Kept({})", self.job)
+    }
 }
 
 impl Drop for Kept {
@@ -73,7 +100,11 @@ impl<T> fmt::Debug for Handle<T> {
 
 impl<T> Serialize for Handle<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        ENCODED.with_borrow_mut(|encoded| encoded.as_mut().map(|jobs| jobs.push(self.job)));
+        ENCODED.with_borrow_mut(|encoded| {
+            if let Some(Handles(handles)) = encoded {
+                handles.push((self.job, self.kept.clone()));
+            }
+        });
         (self.pool, self.job).serialize(serializer)
     }
 }
@@ -86,8 +117,8 @@ impl<'de, T> Deserialize<'de> for Handle<T> {
 }
 
 /// Encodes something, and tells which handles are in it.
-pub(crate) fn collect<R>(encode: impl FnOnce() -> R) -> (R, Vec<JobId>) {
-    ENCODED.set(Some(Vec::new()));
+pub(crate) fn collect<R>(encode: impl FnOnce() -> R) -> (R, Handles) {
+    ENCODED.set(Some(Handles::default()));
     let result = encode();
     (result, ENCODED.take().unwrap_or_default())
 }

@@ -13,6 +13,7 @@ use brigade_protocol::message::{Form, Options, TaskError};
 
 use crate::bound::Permit;
 use crate::cell::Cell;
+use crate::handle::Handles;
 use crate::task::Task;
 
 /// A job on its way into a host.
@@ -30,8 +31,9 @@ pub struct Submission {
     pub arguments: Result<Vec<u8>, TaskError>,
     /// How it is to be run.
     pub options: Options,
-    /// The jobs whose handles are among its arguments: their results are kept until it has ended.
-    pub handles: Vec<JobId>,
+    /// The handles among its arguments: the host keeps the ends of their jobs until it has ended. It
+    /// begins to before it lets go of these.
+    pub handles: Handles,
     /// Where its end goes.
     pub cell: Arc<Cell>,
     /// Its place in a bounded queue.

@@ -14,13 +14,13 @@ use serde::de::DeserializeOwned;
 use crate::bound::Permit;
 use crate::cell::Cell;
 use crate::context::Context;
-use crate::handle;
+use crate::handle::{self, Handles};
 use crate::host::Submission;
 use crate::panics;
 use crate::task::Task;
 
 /// The longest label, in bytes; a longer one is cut.
-pub const LONGEST_LABEL: usize = 256;
+pub use brigade_protocol::message::LONGEST_LABEL;
 
 /// One call of a task, not yet submitted. `T` is the type of its result, `A` that of its arguments.
 ///
@@ -48,7 +48,7 @@ pub(crate) type Decode<T> = fn(&[u8]) -> Result<T, String>;
 
 /// Arguments that are encoded already, or why they do not encode: then this job fails, and nothing else.
 #[derive(Clone, Debug)]
-pub struct Encoded(Result<Vec<u8>, TaskError>);
+pub struct Encoded(Result<Vec<u8>, TaskError>, Handles);
 
 /// What the arguments of a job can be: a tuple of anything that implements `Serialize`, or [`Encoded`].
 pub trait Arguments {
@@ -77,6 +77,7 @@ impl<A: Serialize> Arguments for A {
 
 impl Arguments for Encoded {
     fn encode(&self) -> Result<Vec<u8>, TaskError> {
+        self.1.note();
         self.0.clone()
     }
 
@@ -102,7 +103,9 @@ impl<T: DeserializeOwned> Job<T> {
     /// function that `#[task]` makes has the right types by itself. The worker program must be of the
     /// same build as the caller, which is checked.
     pub fn call<A: Serialize>(task: impl Into<Cow<'static, str>>, arguments: A) -> Self {
-        Self::new(task.into(), None, Form::Bincode, Encoded(arguments.encode()), decode_bincode)
+        let (encoded, handles) = handle::collect(|| arguments.encode());
+        let arguments = Encoded(encoded, handles);
+        Self::new(task.into(), None, Form::Bincode, arguments, decode_bincode)
     }
 }
 
@@ -124,9 +127,13 @@ impl Job<String> {
     }
 
     fn text(task: Cow<'static, str>, form: Form, arguments: String) -> Self {
-        Self::new(task, None, form, Encoded(Ok(arguments.into_bytes())), |output| {
-            String::from_utf8(output.to_vec()).map_err(|error| error.to_string())
-        })
+        Self::new(
+            task,
+            None,
+            form,
+            Encoded(Ok(arguments.into_bytes()), Handles::default()),
+            |output| String::from_utf8(output.to_vec()).map_err(|error| error.to_string()),
+        )
     }
 }
 

@@ -13,6 +13,7 @@ fn main() -> ExitCode {
         Some("typed") => typed(),
         Some("fib") => fib(),
         Some("deadlock") => deadlock(),
+        Some("handles") => handles(),
         Some("before-and-after") => before_and_after(),
         Some("initializing") => initializing(),
         Some("initialized") => initialized(),
@@ -77,6 +78,19 @@ fn deadlock() -> Vec<String> {
     let a = pool.submit_as(a, Job::call("await-other", (hb,)).label("romeo"));
     let b = pool.submit_as(b, Job::call("await-other", (ha,)).label("juliet"));
     vec![show(a), show(b)]
+}
+
+/// Handles that live no longer than the call in which they are given away, and jobs that end before they
+/// are waited for.
+fn handles() -> Vec<String> {
+    let pool = ProcessPool::builder().workers(1).build().expect("the pool starts");
+    let await_other = &faults::nested::await_other::TASK;
+    let first: Future<u64> = pool.submit(Job::call("fib", (1_u64,)));
+    let second: Future<u64> = pool.submit(Job::of(await_other, (first.handle(),)));
+    drop(first);
+    let third: Future<u64> = pool.submit(Job::call("await-other", (second.handle(),)));
+    drop(second);
+    vec![show(third)]
 }
 
 /// Descriptors and children before a few pools were used and dropped, and after.

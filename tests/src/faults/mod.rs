@@ -56,6 +56,8 @@ pub fn registry() -> Registry {
         &wire::close::TASK,
         &wire::garble::TASK,
         &wire::lie::TASK,
+        &wire::meddle::TASK,
+        &wire::mumble::TASK,
         &wire::scribble::TASK,
     ];
     Registry::new(&[builtin::ALL, own].concat()).expect("their names differ")

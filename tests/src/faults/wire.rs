@@ -4,11 +4,14 @@
 //! sends; a task cannot tell them apart from outside, so these tasks do their mischief to both.
 
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::time::Duration;
 use std::{fs, process};
 
 use brigade_protocol::codec;
-use brigade_protocol::id::{JobId, Ticket};
-use brigade_protocol::message::{FromWorker, Reply, Value};
+use brigade_protocol::id::{JobId, TaskId, Ticket, WorkerId};
+use brigade_protocol::message::{
+    Form, FromWorker, MOST_AWAITED, MOST_HANDLES, Options, Question, Reply, Submit, Value,
+};
 use brigade_worker::{Context, task};
 use nix::libc;
 use nix::sys::socket::{self, MsgFlags, SockType, getsockopt, sockopt};
@@ -51,6 +54,129 @@ pub fn lie(context: &Context, whose: String) {
     let message = codec::encode(&FromWorker::Replies(vec![reply]));
     send(&message.expect("it is a message"));
     sleep_for_ever();
+}
+
+/// Says something about other jobs that no honest worker says, as WHAT tells, and never ends.
+#[task]
+pub fn meddle(context: &Context, what: String) {
+    let own = Ticket { job: context.job(), attempt: context.attempt() };
+    for message in mischief(own, &what) {
+        say(&message);
+    }
+    sleep_for_ever();
+}
+
+/// Says something odd that a worker may say, as WHAT tells.
+#[task]
+pub fn mumble(context: &Context, what: String) {
+    let own = Ticket { job: context.job(), attempt: context.attempt() };
+    for message in oddity(own, &what) {
+        say(&message);
+    }
+}
+
+/// Something that is not allowed.
+fn mischief(own: Ticket, what: &str) -> Vec<FromWorker<'static>> {
+    let (waiter, asker, parent) = (own, own, own);
+    let unheld = Ticket { job: JobId(own.job.0 + 1_000_000), attempt: 1 };
+    let submit = |parent, job| submit(parent, job, "hang", b"[]");
+    let reserve = FromWorker::Reserve { parent, job: id(1) };
+    let wait = |jobs: Vec<JobId>| FromWorker::Wait { waiter, jobs };
+    match what {
+        "submit for another job" => vec![FromWorker::Submit(submit(unheld, id(1)))],
+        "submit for another attempt" => {
+            let later = Ticket { attempt: own.attempt + 1, ..own };
+            vec![FromWorker::Submit(submit(later, id(1)))]
+        }
+        "submit an outsider" => vec![FromWorker::Submit(submit(own, JobId(1 << 31)))],
+        "submit a job of another worker" => {
+            vec![FromWorker::Submit(submit(own, JobId::nested(WorkerId(1 << 30), 1)))]
+        }
+        "submit twice" => [id(1); 2].map(|job| FromWorker::Submit(submit(own, job))).into(),
+        "submit parts that never came" => {
+            let arguments = Value::Parts(1_000_000);
+            vec![FromWorker::Submit(Submit { arguments, ..submit(own, id(1)) })]
+        }
+        "submit a long label" => {
+            let label = Some("x".repeat(60_000).into());
+            let options = Options { label, ..Options::default() };
+            vec![FromWorker::Submit(Submit { options, ..submit(own, id(1)) })]
+        }
+        "submit many handles" => {
+            let handles = vec![JobId(1); MOST_HANDLES + 1];
+            vec![FromWorker::Submit(Submit { handles, ..submit(own, id(1)) })]
+        }
+        "reserve twice" => vec![reserve.clone(), reserve],
+        "reserve for another job" => {
+            vec![FromWorker::Reserve { parent: unheld, job: id(1) }]
+        }
+        "abandon an outsider" => vec![FromWorker::Abandon(own.job)],
+        "wait for nothing" => vec![wait(vec![])],
+        "wait for too many" => vec![wait(vec![id(1); MOST_AWAITED + 1])],
+        "wait for another job" => vec![FromWorker::Wait { waiter: unheld, jobs: vec![own.job] }],
+        "wait twice" => {
+            vec![FromWorker::Submit(submit(own, id(1))), wait(vec![id(1)]), wait(vec![id(1)])]
+        }
+        "ask and ask" => {
+            let question = Question::HasEnded;
+            vec![FromWorker::Ask { asker, job: own.job, question }; 2000]
+        }
+        _ => panic!("no such mischief: {what}"),
+    }
+}
+
+/// Something that is allowed, and about which nobody must stumble.
+fn oddity(own: Ticket, what: &str) -> Vec<FromWorker<'static>> {
+    let submit = |job| FromWorker::Submit(submit(own, job, "double", b"[1]"));
+    let reserve = |job| FromWorker::Reserve { parent: own, job };
+    match what {
+        "submit an unknown task" => {
+            let unknown = self::submit(own, id(1), "double", b"[1]");
+            vec![FromWorker::Submit(Submit { task: TaskId(u32::MAX), ..unknown })]
+        }
+        "submit at the limits" => {
+            let options = Options {
+                timeout: Some(Duration::MAX),
+                retries: Some(u32::MAX),
+                crash_retries: Some(u32::MAX),
+                priority: i8::MIN,
+                label: Some("x".repeat(256).into()),
+            };
+            let plain = self::submit(own, id(1), "double", b"[1]");
+            let handles = vec![id(1); MOST_HANDLES];
+            vec![FromWorker::Submit(Submit { options, handles, ..plain })]
+        }
+        "cancel a seat and use it" => {
+            vec![reserve(id(1)), FromWorker::Cancel(vec![id(1)]), submit(id(1))]
+        }
+        "abandon a seat and use it" => {
+            vec![reserve(id(1)), FromWorker::Abandon(id(1)), submit(id(1))]
+        }
+        "abandon what is no seat" => vec![submit(id(1)), FromWorker::Abandon(id(1))],
+        "cancel anything" => vec![FromWorker::Cancel((0..5000).map(|n| JobId(n << 30)).collect())],
+        "stop waiting for nothing" => vec![FromWorker::WaitOver(own)],
+        _ => panic!("no such oddity: {what}"),
+    }
+}
+
+/// An id that this worker may give.
+fn id(count: u32) -> JobId {
+    let worker = std::env::var(brigade_protocol::WORKER_VARIABLE).ok();
+    let worker = worker.and_then(|number| number.parse().ok()).expect("a worker has a number");
+    // Far from those that its host gives.
+    JobId::nested(WorkerId(worker), (1 << 31) + count)
+}
+
+fn submit(parent: Ticket, job: JobId, task: &str, arguments: &'static [u8]) -> Submit<'static> {
+    let index = super::registry().names().position(|name| name == task).expect("it is ours");
+    let task = TaskId(u32::try_from(index).expect("there are not that many"));
+    let (form, arguments) = (Form::Json, Value::Inline(arguments));
+    let (options, handles) = (Options::default(), Vec::new());
+    Submit { parent, job, task, form, arguments, options, handles }
+}
+
+fn say(message: &FromWorker<'_>) {
+    send(&codec::encode(message).expect("it is a message"));
 }
 
 /// Writes so many BYTES on its worker's channels that are no packet of the transport at all; then

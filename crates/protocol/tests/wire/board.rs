@@ -1,25 +1,44 @@
 //! The scoreboard, read from pages that are written here by hand.
 
-use brigade_protocol::board::{FINISHED, LANE, LANES, Lane, PAGE, SINCE, STARTED, read};
+use brigade_protocol::board::{
+    DONE, FINISHED, LANE, LANES, Lane, PAGE, SINCE, STARTED, TOTAL, read,
+};
 use brigade_protocol::id::Seq;
 use proptest::prelude::*;
 
 /// A page on which lane `lane` says this.
 fn write(page: &mut [u8], lane: usize, started: u64, since: u64, finished: u64) {
     for (offset, word) in [(STARTED, started), (SINCE, since), (FINISHED, finished)] {
-        let at = lane * LANE + offset;
-        page[at..at + 8].copy_from_slice(&word.to_ne_bytes());
+        write_word(page, lane * LANE + offset, word);
     }
 }
 
+fn write_word(page: &mut [u8], at: usize, word: u64) {
+    page[at..at + 8].copy_from_slice(&word.to_ne_bytes());
+}
+
 fn lane(started: u64, since: u64, finished: u64) -> Lane {
-    Lane { started: Seq(started), since, finished: Seq(finished) }
+    Lane { started: Seq(started), since, finished: Seq(finished), progress: None }
 }
 
 #[test]
 fn the_layout_is_as_documented() {
     assert_eq!((PAGE, LANE, LANES), (4096, 64, 64));
-    assert_eq!((STARTED, SINCE, FINISHED), (0, 8, 16));
+    assert_eq!((STARTED, SINCE, FINISHED, DONE, TOTAL), (0, 8, 16, 24, 32));
+}
+
+#[test]
+fn progress_is_told_if_there_is_a_total() {
+    let mut page = [0; PAGE];
+    write(&mut page, 0, 5, 1000, 4);
+    write_word(&mut page, DONE, 3);
+    assert_eq!(read(&page)[0].progress, None);
+    write_word(&mut page, TOTAL, 7);
+    assert_eq!(read(&page)[0].progress, Some((3, 7)));
+    write_word(&mut page, DONE, u64::MAX);
+    assert_eq!(read(&page)[0].progress, Some((u64::MAX, 7)), "nobody says that it is less");
+    write(&mut page, 1, 6, 1000, 6);
+    assert_eq!(read(&page)[1].progress, None, "each lane has its own");
 }
 
 #[test]

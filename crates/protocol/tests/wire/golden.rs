@@ -16,10 +16,12 @@ use brigade_protocol::handshake::{MAGIC, open_hello, seal_hello};
 use brigade_protocol::id::{JobId, Seq, SlotId, TaskId, Ticket, WorkerId};
 use brigade_protocol::message::{
     BuildId, Call, Configuration, ConfigurationError, Exit, Form, Frame, FromWorker, Hello,
-    Initializer, ParameterInfo, Reply, Report, Request, Spawn, TaskError, TaskErrorKind, TaskInfo,
-    ToWorker, Usage, Value,
+    Initializer, ParameterInfo, Question, Reply, Report, Request, Spawn, TaskError, TaskErrorKind,
+    TaskInfo, ToWorker, Usage, Value,
 };
 use serde::{Deserialize, Serialize};
+
+mod nested;
 
 const CHANGED: &str = "the bytes of this message changed. A worker program of another build would \
                        misread it: raise brigade_protocol::VERSION, then write the new bytes here";
@@ -71,7 +73,7 @@ fn hello() {
             },
         ],
     };
-    let golden = "6272696761646500:magic 01000000:version
+    let golden = "6272696761646500:magic 02000000:version
         03:build 623a31  02:tasks
         03:name 74776f  01:parameters 01:name 6e 03:kind 753634  02:returns 2829  02:doc 412e
         00:name 00:parameters 00:returns 00:doc";
@@ -91,11 +93,11 @@ fn the_beginning_of_a_hello_never_changes() {
 
 #[test]
 fn requests() {
-    let spawn =
-        Spawn { worker: WorkerId(1), slot: SlotId(250), threads: 64, max_output: 64 * 1024 * 1024 };
+    let (worker, slot, max_output) = (WorkerId(1), SlotId(250), 64 * 1024 * 1024);
+    let spawn = Spawn { worker, slot, threads: 64, max_output, pool: 1 << 40 };
     assert_golden(
         &Request::Spawn(spawn),
-        "00:Spawn 01:worker fa:slot 40:threads fc00000004:max_output",
+        "00:Spawn 01:worker fa:slot 40:threads fc00000004:max_output fd0000000000010000:pool",
     );
     assert_golden(&Request::Reap(WorkerId(u64::MAX)), "01:Reap fdffffffffffffffff:worker");
     assert_golden(
@@ -146,20 +148,23 @@ fn reports() {
 
 #[test]
 fn to_worker() {
-    let call = |form, arguments| Call { ticket: TICKET, task: TaskId(3), form, arguments };
+    let call = |form, arguments, label| {
+        let (ticket, task) = (TICKET, TaskId(3));
+        Call { ticket, task, form, arguments, label }
+    };
     let calls = vec![
-        call(Form::Bincode, Value::Inline(&[1, 2, 3])),
-        call(Form::Json, Value::Inline(b"[]")),
-        call(Form::Word, Value::Inline(b"")),
-        call(Form::Bincode, Value::Parts(65536)),
+        call(Form::Bincode, Value::Inline(&[1, 2, 3]), None),
+        call(Form::Json, Value::Inline(b"[]"), Some("ä")),
+        call(Form::Word, Value::Inline(b""), Some("")),
+        call(Form::Bincode, Value::Parts(65536), None),
     ];
     assert_golden(
         &ToWorker::Frame(Frame { first: Seq(251), calls }),
         "00:Frame fbfb00:first 04:calls
-         fb2c01:job 02:attempt 03:task 00:Bincode 00:Inline 03:length 010203
-         fb2c01:job 02:attempt 03:task 01:Json    00:Inline 02:length 5b5d
-         fb2c01:job 02:attempt 03:task 02:Word    00:Inline 00:length
-         fb2c01:job 02:attempt 03:task 00:Bincode 01:Parts  fc00000100:length",
+         fb2c01:job 02:attempt 03:task 00:Bincode 00:Inline 03:length 010203 00:None
+         fb2c01:job 02:attempt 03:task 01:Json    00:Inline 02:length 5b5d   01:Some 02:label c3a4
+         fb2c01:job 02:attempt 03:task 02:Word    00:Inline 00:length        01:Some 00:label
+         fb2c01:job 02:attempt 03:task 00:Bincode 01:Parts  fc00000100:length 00:None",
     );
     assert_golden(
         &ToWorker::Part { ticket: TICKET, bytes: &[0xfe, 0xff] },
@@ -231,12 +236,22 @@ fn variants_keep_their_numbers() {
         ToWorker::Part { ticket: TICKET, bytes: &[] },
         ToWorker::Recall,
         ToWorker::Stop,
+        ToWorker::Settled { waiter: TICKET, job: JobId(1), result: Ok(Value::Parts(0)) },
+        ToWorker::WaitFailed { waiter: TICKET, error: nested::refused() },
+        ToWorker::Told { asker: TICKET, yes: true },
+        ToWorker::PleaseStop(TICKET),
+        ToWorker::Accepted(1),
     ];
     assert_numbers(&to_worker, |message| match message {
         ToWorker::Frame(_) => 0,
         ToWorker::Part { .. } => 1,
         ToWorker::Recall => 2,
         ToWorker::Stop => 3,
+        ToWorker::Settled { .. } => 4,
+        ToWorker::WaitFailed { .. } => 5,
+        ToWorker::Told { .. } => 6,
+        ToWorker::PleaseStop(_) => 7,
+        ToWorker::Accepted(_) => 8,
     });
     let from_worker = [
         FromWorker::Ready,
@@ -245,6 +260,13 @@ fn variants_keep_their_numbers() {
         FromWorker::Returned(vec![]),
         FromWorker::Taken,
         FromWorker::End,
+        FromWorker::Submit(nested::submit()),
+        FromWorker::Reserve { parent: TICKET, job: JobId(1) },
+        FromWorker::Abandon(JobId(1)),
+        FromWorker::Wait { waiter: TICKET, jobs: vec![] },
+        FromWorker::WaitOver(TICKET),
+        FromWorker::Ask { asker: TICKET, job: JobId(1), question: Question::Cancel },
+        FromWorker::Cancel(vec![]),
         FromWorker::Grown,
     ];
     assert_numbers(&from_worker, |message| match message {
@@ -254,9 +276,16 @@ fn variants_keep_their_numbers() {
         FromWorker::Returned(_) => 3,
         FromWorker::Taken => 4,
         FromWorker::End => 5,
-        FromWorker::Grown => 6,
+        FromWorker::Submit(_) => 6,
+        FromWorker::Reserve { .. } => 7,
+        FromWorker::Abandon(_) => 8,
+        FromWorker::Wait { .. } => 9,
+        FromWorker::WaitOver(_) => 10,
+        FromWorker::Ask { .. } => 11,
+        FromWorker::Cancel(_) => 12,
+        FromWorker::Grown => 13,
     });
-    let spawn = Spawn { worker: WorkerId(1), slot: SlotId(0), threads: 1, max_output: 0 };
+    let spawn = Spawn { worker: WorkerId(1), slot: SlotId(0), threads: 1, max_output: 0, pool: 0 };
     let requests = [
         Request::Spawn(spawn),
         Request::Reap(WorkerId(1)),

@@ -175,6 +175,9 @@ fn a_length_that_lies_allocates_no_more_for_a_text_than_a_message_may_cost() {
         // One reply with an error, and its message; then the build of a hello.
         assert_lie_costs::<FromWorker>(&claiming(&[1, 1, 1, 1, 1, 1, 1, 0], length), TEXT + 1024);
         assert_lie_costs::<Hello>(&claiming(&[], length), TEXT);
+        // The task of a job's error, and the reason why a pool gave up.
+        assert_lie_costs::<ToWorker>(&claiming(&[4, 1, 1, 1, 1, 1], length), TEXT + 1024);
+        assert_lie_costs::<ToWorker>(&claiming(&[5, 1, 1, 1, 0, 0, 8], length), TEXT + 1024);
     }
 }
 
@@ -184,6 +187,10 @@ fn a_length_that_lies_reserves_at_most_a_mebibyte_for_a_list() {
         assert_lie_costs::<FromWorker>(&claiming(&[3], length), LIST);
         assert_lie_costs::<FromWorker>(&claiming(&[1], length), LIST);
         assert_lie_costs::<ToWorker>(&claiming(&[0, 1], length), LIST);
+        // What is waited for, what is cancelled, the members of a deadlock.
+        assert_lie_costs::<FromWorker>(&claiming(&[9, 1, 1], length), LIST);
+        assert_lie_costs::<FromWorker>(&claiming(&[12], length), LIST);
+        assert_lie_costs::<ToWorker>(&claiming(&[5, 1, 1, 1, 0, 0, 7], length), LIST + 1024);
         assert_lie_costs::<Vec<Ticket>>(&claiming(&[], length), LIST);
         // A hello with an empty build and a list of tasks; then with one nameless task, and a list of
         // its parameters.

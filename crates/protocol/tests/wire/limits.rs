@@ -1,11 +1,14 @@
 //! What is too large: messages, and the texts of errors.
 
+use std::time::Duration;
+
 use brigade_protocol::codec::{
     self, DecodeError, EncodeError, MAX_MESSAGE, MESSAGE_BUDGET, OVERHEAD, PART,
 };
 use brigade_protocol::id::{JobId, Seq, TaskId, Ticket};
 use brigade_protocol::message::{
-    Call, Form, Frame, FromWorker, Reply, TaskError, TaskErrorKind, ToWorker, Value,
+    Call, Form, Frame, FromWorker, LONGEST_LABEL, MOST_AWAITED, MOST_HANDLES, Options, Reply,
+    Submit, TaskError, TaskErrorKind, ToWorker, Value,
 };
 use proptest::prelude::*;
 
@@ -72,16 +75,22 @@ fn the_budget_bounds_what_fits_a_message() {
     for size in [0, 1, 250, 251, 1000, MESSAGE_BUDGET - OVERHEAD] {
         let count = MESSAGE_BUDGET / (size + OVERHEAD);
         let bytes = vec![0; size];
-        let call = Call {
-            ticket: LARGEST,
-            task: TaskId(u32::MAX),
-            form: Form::Word,
-            arguments: Value::Inline(&bytes),
-        };
-        let frame = Frame { first: Seq(u64::MAX), calls: vec![call; count] };
-        let message = codec::encode(&ToWorker::Frame(frame)).unwrap();
-        assert!(message.len() <= MESSAGE_BUDGET + 16, "{size}: {}", message.len());
-        assert!(codec::decode::<ToWorker>(&message).is_ok(), "{count} calls of {size} bytes");
+        // The bytes of a label are counted with those of the arguments.
+        for label in [None, Some(0), Some(250), Some(251), Some(LONGEST_LABEL)] {
+            let Some(length) = size.checked_sub(label.unwrap_or(0)) else { continue };
+            let label = label.map(|length| "x".repeat(length));
+            let call = Call {
+                ticket: LARGEST,
+                task: TaskId(u32::MAX),
+                form: Form::Word,
+                arguments: Value::Inline(&bytes[..length]),
+                label: label.as_deref(),
+            };
+            let frame = Frame { first: Seq(u64::MAX), calls: vec![call; count] };
+            let message = codec::encode(&ToWorker::Frame(frame)).unwrap();
+            assert!(message.len() <= MESSAGE_BUDGET + 16, "{size}: {}", message.len());
+            assert!(codec::decode::<ToWorker>(&message).is_ok(), "{count} calls of {size} bytes");
+        }
         let result = Ok(Value::Inline(&bytes));
         let reply = Reply { ticket: LARGEST, started: u64::MAX, elapsed: u64::MAX, result };
         let message = codec::encode(&FromWorker::Replies(vec![reply; count])).unwrap();
@@ -97,6 +106,42 @@ fn the_largest_error_fits_a_message() {
     let reply = Reply { ticket: LARGEST, started: u64::MAX, elapsed: u64::MAX, result: Err(error) };
     let message = codec::encode(&FromWorker::Replies(vec![reply])).unwrap();
     assert!(codec::decode::<FromWorker>(&message).is_ok());
+}
+
+/// However its bytes are shared between arguments, label and handles, if they are counted as a worker
+/// counts them.
+#[test]
+fn the_largest_submission_fits_a_message() {
+    let label: Box<str> = "x".repeat(LONGEST_LABEL).into();
+    for handles in [0, 1, 1000, MOST_HANDLES] {
+        let length = MESSAGE_BUDGET - OVERHEAD - LONGEST_LABEL - 9 * handles;
+        assert!(codec::fits_inline(length + LONGEST_LABEL + 9 * handles));
+        let bytes = vec![0; length];
+        let submit = Submit {
+            parent: LARGEST,
+            job: JobId(u64::MAX),
+            task: TaskId(u32::MAX),
+            form: Form::Word,
+            arguments: Value::Inline(&bytes),
+            options: Options {
+                timeout: Some(Duration::MAX),
+                retries: Some(u32::MAX),
+                crash_retries: Some(u32::MAX),
+                priority: i8::MIN,
+                label: Some(label.clone()),
+            },
+            handles: vec![JobId(u64::MAX); handles],
+        };
+        let message = codec::encode(&FromWorker::Submit(submit)).unwrap();
+        assert!(codec::decode::<FromWorker>(&message).is_ok(), "{handles} handles");
+    }
+}
+
+#[test]
+fn the_longest_wait_fits_a_message() {
+    let jobs = vec![JobId(u64::MAX); MOST_AWAITED];
+    assert!(codec::encode(&FromWorker::Wait { waiter: LARGEST, jobs: jobs.clone() }).is_ok());
+    assert!(codec::encode(&FromWorker::Cancel(jobs)).is_ok());
 }
 
 /// The limit is one of bytes on the wire, not of what they count in memory.

@@ -7,6 +7,7 @@
 
 mod allocations;
 mod board;
+mod errors;
 mod golden;
 mod handshake;
 mod hostile;

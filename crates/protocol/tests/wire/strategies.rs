@@ -1,5 +1,7 @@
 //! Any message, for property tests.
 
+pub(crate) mod nested;
+
 use brigade_protocol::id::{JobId, Seq, SlotId, TaskId, Ticket, WorkerId};
 use brigade_protocol::message::{
     BuildId, Call, Configuration, ConfigurationError, Exit, Form, Frame, FromWorker, Hello,
@@ -61,13 +63,17 @@ fn form() -> impl Strategy<Value = Form> {
     prop_oneof![Just(Form::Bincode), Just(Form::Json), Just(Form::Word)]
 }
 
+fn label() -> impl Strategy<Value = Option<&'static str>> {
+    prop_oneof![Just(None), Just(Some("")), Just(Some("äö")), Just(Some("a name for people"))]
+}
+
 fn call() -> impl Strategy<Value = Call<'static>> {
-    (ticket(), any::<u32>(), form(), value()).prop_map(|(ticket, task, form, arguments)| Call {
-        ticket,
-        task: TaskId(task),
-        form,
-        arguments,
-    })
+    (ticket(), any::<u32>(), form(), value(), label()).prop_map(
+        |(ticket, task, form, arguments, label)| {
+            let task = TaskId(task);
+            Call { ticket, task, form, arguments, label }
+        },
+    )
 }
 
 fn task_error() -> impl Strategy<Value = TaskError> {
@@ -124,7 +130,13 @@ pub(crate) fn to_worker() -> impl Strategy<Value = ToWorker<'static>> {
     let frame = (number(), vec(call(), 0..5))
         .prop_map(|(first, calls)| ToWorker::Frame(Frame { first: Seq(first), calls }));
     let part = (ticket(), bytes()).prop_map(|(ticket, bytes)| ToWorker::Part { ticket, bytes });
-    prop_oneof![5 => frame, 2 => part, 1 => Just(ToWorker::Recall), 1 => Just(ToWorker::Stop)]
+    prop_oneof![
+        5 => frame,
+        2 => part,
+        1 => Just(ToWorker::Recall),
+        1 => Just(ToWorker::Stop),
+        5 => nested::to_worker(),
+    ]
 }
 
 pub(crate) fn from_worker() -> impl Strategy<Value = FromWorker<'static>> {
@@ -132,6 +144,7 @@ pub(crate) fn from_worker() -> impl Strategy<Value = FromWorker<'static>> {
         5 => vec(reply(), 0..5).prop_map(FromWorker::Replies),
         2 => (ticket(), bytes()).prop_map(|(ticket, bytes)| FromWorker::Part { ticket, bytes }),
         2 => vec(ticket(), 0..9).prop_map(FromWorker::Returned),
+        5 => nested::from_worker(),
         1 => prop_oneof![
             Just(FromWorker::Ready),
             Just(FromWorker::Taken),
@@ -142,14 +155,10 @@ pub(crate) fn from_worker() -> impl Strategy<Value = FromWorker<'static>> {
 }
 
 pub(crate) fn request() -> impl Strategy<Value = Request> {
-    let spawn = (number(), any::<u32>(), any::<u16>(), number()).prop_map(
-        |(worker, slot, threads, max_output)| {
-            Request::Spawn(Spawn {
-                worker: WorkerId(worker),
-                slot: SlotId(slot),
-                threads,
-                max_output,
-            })
+    let spawn = (number(), any::<u32>(), any::<u16>(), number(), number()).prop_map(
+        |(worker, slot, threads, max_output, pool)| {
+            let (worker, slot) = (WorkerId(worker), SlotId(slot));
+            Request::Spawn(Spawn { worker, slot, threads, max_output, pool })
         },
     );
     prop_oneof![
@@ -159,17 +168,20 @@ pub(crate) fn request() -> impl Strategy<Value = Request> {
     ]
 }
 
-pub(crate) fn report() -> impl Strategy<Value = Report> {
-    let exit = prop_oneof![
+fn exit() -> impl Strategy<Value = Exit> {
+    prop_oneof![
         any::<i32>().prop_map(Exit::Code),
         any::<i32>().prop_map(Exit::Signal),
         Just(Exit::Unknown),
-    ];
+    ]
+}
+
+pub(crate) fn report() -> impl Strategy<Value = Report> {
     let worker = || number().prop_map(WorkerId);
     prop_oneof![
         (worker(), any::<u32>()).prop_map(|(worker, pid)| Report::Spawned { worker, pid }),
         (worker(), any::<i32>()).prop_map(|(worker, errno)| Report::NotSpawned { worker, errno }),
-        (worker(), exit, option::of(usage())).prop_map(|(worker, exit, usage)| Report::Reaped {
+        (worker(), exit(), option::of(usage())).prop_map(|(worker, exit, usage)| Report::Reaped {
             worker,
             exit,
             usage

@@ -9,6 +9,10 @@ use super::{Action, Ending, Failure, JobSpec, Phase, Reply, Scheduler, Time};
 impl Scheduler {
     pub(super) fn on_submitted(&mut self, spec: JobSpec, actions: &mut Vec<Action>) {
         let (job, is_nested) = (spec.job, spec.parent.is_some());
+        if self.jobs.is_ended_seat(job) {
+            // Its end is on its way to whoever submits it.
+            return;
+        }
         self.jobs.add(spec);
         match &self.phase {
             Phase::Running => {}

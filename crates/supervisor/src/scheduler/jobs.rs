@@ -2,7 +2,7 @@
 
 use brigade_protocol::id::{JobId, TaskId, Ticket, WorkerId};
 use brigade_protocol::message::Exit;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::queue::{Front, Queue, Stamp};
 use super::waits::{Kin, Wait};
@@ -73,6 +73,9 @@ pub(super) struct Jobs {
     /// How many jobs of each worker wait for others.
     waiting_with: FxHashMap<WorkerId, usize>,
     waiting: usize,
+    /// Reserved jobs that have ended since the scheduler was last asked: they may be submitted still by
+    /// who has not heard of it.
+    ended_seats: FxHashSet<JobId>,
 }
 
 impl Job {
@@ -215,6 +218,16 @@ impl Jobs {
                 self.queue.stack(job.limits.priority, stamp, id);
             }
         }
+    }
+
+    /// Whether this job was reserved, and has ended just now.
+    pub(super) fn is_ended_seat(&self, job: JobId) -> bool {
+        self.ended_seats.contains(&job)
+    }
+
+    /// Everybody hears now of what has ended.
+    pub(super) fn forget_ended_seats(&mut self) {
+        self.ended_seats.clear();
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -384,8 +397,10 @@ impl Jobs {
             debug_assert!(false, "job {id} settled twice");
             return;
         };
-        if job.place == Place::Queued {
-            self.queued -= 1;
+        match job.place {
+            Place::Queued => self.queued -= 1,
+            Place::Reserved(_) => drop(self.ended_seats.insert(id)),
+            Place::With(_) => {}
         }
         self.statistics.count(&result);
         let (worker, ran) = job.last.map_or((None, None), |(worker, ran)| (Some(worker), ran));

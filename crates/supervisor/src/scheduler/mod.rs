@@ -329,6 +329,7 @@ impl Scheduler {
         self.fill(now, &mut actions);
         self.recall(now, &mut actions);
         self.retire(now, &mut actions);
+        self.jobs.forget_ended_seats();
         actions
     }
 

@@ -137,8 +137,20 @@ impl Core {
             && self.jobs.get(&job).is_none_or(|entry| entry.reserved)
     }
 
+    /// Whether a worker may reserve a job of this id for this attempt: the attempt is with it, and nobody
+    /// has heard of the job.
+    pub(super) fn may_reserve(&self, worker: WorkerId, parent: Ticket, job: JobId) -> bool {
+        self.scheduler.holds(worker, parent)
+            && !self.jobs.contains_key(&job)
+            && self.kept.find(job).is_none()
+    }
+
     pub(super) fn submit(&mut self, mut submission: Submission, now: Time) {
         let job = submission.sink.job;
+        if submission.sink.as_cell().is_some_and(|cell| cell.is_filled()) {
+            // It was reserved, and has ended before it came: cancelled, say.
+            return;
+        }
         let Submission { task, limits, .. } = submission;
         let size = submission.size();
         // What is kept for its sake must be kept already.

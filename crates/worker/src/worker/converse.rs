@@ -133,13 +133,20 @@ impl Desk {
     /// Whoever still waits for something is to take the receiver.
     fn leave_receiver(&self, state: &mut State) {
         if state.receiver.is_some() {
-            if state.conversations.waiting > 0 {
-                self.mail.notify_all();
-            } else {
+            if !self.call_waiting(state) {
                 self.wake(state, 1);
             }
             self.rouse(state);
         }
+    }
+
+    /// Wakes those that wait for mail, if there are any: one of them takes the receiver.
+    pub(super) fn call_waiting(&self, state: &State) -> bool {
+        let any = state.conversations.waiting > 0;
+        if any {
+            self.mail.notify_all();
+        }
+        any
     }
 
     /// Somebody wants this attempt to stop.

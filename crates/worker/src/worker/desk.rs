@@ -24,7 +24,7 @@ use brigade_protocol::id::Ticket;
 use brigade_protocol::ipc_channel::ipc::IpcBytesReceiver;
 
 use super::converse::Conversations;
-use super::packet::{Mail, Message};
+use super::packet::Message;
 use super::pending::{Done, Pending};
 use super::queue::{Hand, Queue, Violation};
 use super::wire::{Owed, Wire};
@@ -194,6 +194,7 @@ impl Desk {
         if calls > 0 {
             // This thread takes one of the calls; one of those woken takes the receiver.
             self.wake(&state, calls);
+            self.call_waiting(&state);
             self.rouse(&mut state);
         }
         !state.owed.is_empty()
@@ -311,7 +312,7 @@ impl Desk {
                 Ok(0)
             }
             Message::Mail(ticket, mail) => {
-                state.owed.taken += usize::from(!matches!(mail, Mail::Told(_)));
+                state.owed.taken += 1;
                 let State { queue, conversations, .. } = state;
                 self.mail.notify_all();
                 conversations.deliver(ticket, mail, queue).map(|()| 0)
@@ -321,6 +322,7 @@ impl Desk {
                 Ok(0)
             }
             Message::Accepted(count) => {
+                state.owed.taken += 1;
                 state.conversations.accepted(count);
                 self.mail.notify_all();
                 Ok(0)

@@ -1,18 +1,18 @@
 //! The pool on the other side of the channel, as the host of jobs that a running job submits.
 //!
-//! Everything is said in the name of one attempt. It has one wait at a time: threads that a job starts wait
-//! in turn.
+//! Everything is said in the name of one attempt. It waits for one answer at a time: threads that a job
+//! starts wait and ask in turn, but may submit meanwhile.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Weak};
 use std::time::Instant;
 
-use brigade_protocol::codec::{PART, fits_inline};
+use brigade_protocol::codec::fits_inline;
 use brigade_protocol::error::{Failure, JobError};
 use brigade_protocol::id::{JobId, TaskId, Ticket, WorkerId};
 use brigade_protocol::message::{
-    FromWorker, MOST_AWAITED, Question, Submit, TaskError, TaskErrorKind, Value,
+    FromWorker, MOST_AWAITED, MOST_HANDLES, Question, Submit, TaskError, TaskErrorKind, Value,
 };
 use brigade_task::Registry;
 use brigade_task::Settlement;
@@ -46,9 +46,16 @@ pub(super) struct RunThread {
 struct Attempt {
     pool: Arc<Pool>,
     ticket: Ticket,
-    /// Whether it has ended. Held while something is said in its name.
-    over: Mutex<bool>,
+    /// Whether it has ended. Held, shared, while something is said in its name.
+    over: RwLock<bool>,
+    /// Held while arguments travel in parts: those of one job at a time.
+    parts: Mutex<()>,
+    /// Held from a question to its answer.
+    question: Mutex<()>,
 }
+
+/// What a handle takes beside a job's arguments, in bytes.
+const HANDLE: usize = 9;
 
 impl Pool {
     pub(super) fn new(
@@ -85,7 +92,14 @@ impl Pool {
 
 impl Place for RunThread {
     fn host(&self, ticket: Ticket) -> Arc<dyn Host> {
-        Arc::new(Attempt { pool: Arc::clone(&self.pool), ticket, over: Mutex::new(false) })
+        let (pool, over) = (Arc::clone(&self.pool), RwLock::new(false));
+        Arc::new(Attempt {
+            pool,
+            ticket,
+            over,
+            parts: Mutex::default(),
+            question: Mutex::default(),
+        })
     }
 
     fn is_cancelled(&self, ticket: Ticket) -> bool {
@@ -99,14 +113,15 @@ impl Place for RunThread {
 
 impl Attempt {
     /// The right to say something in the attempt's name, while it runs.
-    fn speak(&self) -> Option<MutexGuard<'_, bool>> {
-        let over = self.over.lock().unwrap_or_else(PoisonError::into_inner);
+    fn speak(&self) -> Option<RwLockReadGuard<'_, bool>> {
+        let over = self.over.read().unwrap_or_else(PoisonError::into_inner);
         (!*over).then_some(over)
     }
 
     fn send(&self, submission: &Submission) -> Result<(), Failure> {
         let Submission { job, task, form, arguments, options, handles, .. } = submission;
         let arguments = arguments.as_ref().map_err(TaskError::clone)?;
+        let handles = handles.jobs();
         let Some(&task) = self.pool.tasks.get(&**task) else {
             return Err(Failure::Refused(format!("no such task: {task}")));
         };
@@ -116,15 +131,18 @@ impl Attempt {
                 format!("arguments of {length} bytes are longer than the limit of {most}");
             return Err(TaskError::new(TaskErrorKind::BadArguments, message).into());
         }
+        if handles.len() > MOST_HANDLES {
+            let message = format!("more than {MOST_HANDLES} handles are among the arguments");
+            return Err(TaskError::new(TaskErrorKind::BadArguments, message).into());
+        }
         let Some(_speaking) = self.speak() else { return Err(ended()) };
-        let extra = options.label.as_ref().map_or(0, |label| label.len()) + 8 * handles.len();
+        let extra = options.label.as_ref().map_or(0, |label| label.len()) + HANDLE * handles.len();
+        let mut one_at_a_time = None;
         let arguments = if fits_inline(arguments.len() + extra) {
             Value::Inline(arguments)
         } else {
-            let ticket = Ticket::from(*job);
-            for bytes in arguments.chunks(PART) {
-                self.pool.desk.wire().lock().send(&FromWorker::Part { ticket, bytes });
-            }
+            one_at_a_time = Some(lock(&self.parts));
+            self.pool.desk.wire().parts(Ticket::from(*job), arguments);
             Value::Parts(length)
         };
         self.pool.desk.wish(&FromWorker::Submit(Submit {
@@ -134,12 +152,38 @@ impl Attempt {
             form: *form,
             arguments,
             options: options.clone(),
-            handles: handles.clone(),
+            handles,
         }));
+        drop(one_at_a_time);
         Ok(())
     }
 
+    /// Waits until one of these has ended, or the time is over, which is told, too. `None` if the attempt
+    /// has ended.
+    fn await_end(
+        &self,
+        jobs: &[JobId],
+        deadline: Option<Instant>,
+        ready: &dyn Fn() -> bool,
+    ) -> Option<(Option<Answer>, bool)> {
+        let _question = lock(&self.question);
+        let _speaking = self.speak()?;
+        // Another thread of this job may have waited for the same.
+        if ready() {
+            return Some((None, false));
+        }
+        let (desk, waiter) = (self.pool.desk, self.ticket);
+        let jobs = jobs[..jobs.len().min(MOST_AWAITED)].to_vec();
+        let answer = desk.ask(waiter, &FromWorker::Wait { waiter, jobs }, deadline);
+        if answer.is_some() {
+            return Some((answer, false));
+        }
+        desk.wire().lock().send(&FromWorker::WaitOver(waiter));
+        Some((desk.await_answer(waiter, None), true))
+    }
+
     fn ask(&self, job: JobId, question: Question) -> bool {
+        let _question = lock(&self.question);
         let Some(_speaking) = self.speak() else { return false };
         let message = FromWorker::Ask { asker: self.ticket, job, question };
         matches!(self.pool.desk.ask(self.ticket, &message, None), Some(Answer::Told(true)))
@@ -224,22 +268,10 @@ impl Host for Attempt {
     ) -> Result<(), JobError> {
         let job = jobs.first().copied().unwrap_or_default();
         while !ready() {
-            let Some(_speaking) = self.speak() else {
+            let Some((answer, is_late)) = self.await_end(jobs, deadline, ready) else {
                 return Err(JobError::unstarted(job, String::new(), None, ended()));
             };
-            // Another thread of this job may have waited for the same.
-            if ready() {
-                break;
-            }
-            let most = jobs.len().min(MOST_AWAITED);
-            let wait = FromWorker::Wait { waiter: self.ticket, jobs: jobs[..most].to_vec() };
-            let (desk, waiter) = (self.pool.desk, self.ticket);
-            let mut answer = desk.ask(waiter, &wait, deadline);
-            let is_late = answer.is_none();
-            if is_late {
-                desk.wire().lock().send(&FromWorker::WaitOver(waiter));
-                answer = desk.await_answer(waiter, None);
-            }
+            // Nothing is held here: a callback may want something of this host.
             match answer {
                 Some(Answer::Settled(job, result)) => self.pool.fill(job, result),
                 Some(Answer::Failed(error)) if !(is_late && error.is_cancelled()) => {
@@ -267,8 +299,12 @@ impl Host for Attempt {
     fn input(&self, _: bool) {}
 
     fn close(&self) {
-        *self.over.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        *self.over.write().unwrap_or_else(PoisonError::into_inner) = true;
     }
+}
+
+fn lock(mutex: &Mutex<()>) -> MutexGuard<'_, ()> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn ended() -> Failure {

@@ -13,8 +13,8 @@ use brigade_protocol::board::{self, Lane, PAGE};
 use brigade_protocol::handshake::{NearEnds, Rendezvous, Reports, Requests, channel_pair};
 use brigade_protocol::id::{JobId, Seq, SlotId, TaskId, Ticket, WorkerId};
 use brigade_protocol::message::{
-    Call, Configuration, Exit, Form, Frame, FromWorker, Hello, Initializer, Report, Request, Spawn,
-    TaskError, ToWorker, Usage, Value,
+    Call, Configuration, Exit, Form, Frame, FromWorker, Hello, Initializer, Question, Report,
+    Request, Spawn, TaskError, ToWorker, Usage, Value,
 };
 use brigade_protocol::{VARIABLE, codec};
 use nix::fcntl::OFlag;
@@ -53,6 +53,14 @@ pub(crate) enum Said {
     Taken,
     Part,
     Grown,
+    /// A job submits one: its number, that of the one it submits, the task, the arguments.
+    Submit(u64, JobId, String, String),
+    Reserve(u64, JobId),
+    Abandon(JobId),
+    Wait(u64, Vec<JobId>),
+    WaitOver(u64),
+    Ask(u64, JobId, Question),
+    Cancel(Vec<JobId>),
 }
 
 impl Server {
@@ -187,6 +195,11 @@ impl Worker {
         self.say(&ToWorker::Frame(Frame { first, calls }));
     }
 
+    /// The number of the next job.
+    pub(crate) fn number(&self) -> u64 {
+        self.next
+    }
+
     /// Sends a call whose arguments go ahead in parts.
     pub(crate) fn send_in_parts(&mut self, task: &str, arguments: &[u8]) {
         let ticket = JobId(self.next).into();
@@ -211,14 +224,20 @@ impl Worker {
             FromWorker::Ready => Said::Ready,
             FromWorker::Taken => Said::Taken,
             FromWorker::Grown => Said::Grown,
-            other @ (FromWorker::End
-            | FromWorker::Submit(_)
-            | FromWorker::Reserve { .. }
-            | FromWorker::Abandon(_)
-            | FromWorker::Wait { .. }
-            | FromWorker::WaitOver(_)
-            | FromWorker::Ask { .. }
-            | FromWorker::Cancel(_)) => panic!("none of these tasks says {other:?}"),
+            FromWorker::End => panic!("no worker says this"),
+            FromWorker::Submit(submit) => {
+                let first = submit.job.into();
+                let arguments = self.whole(first, submit.arguments);
+                let task = self.hello.tasks[submit.task.0 as usize].name.clone();
+                let arguments = String::from_utf8_lossy(&arguments).into_owned();
+                Said::Submit(submit.parent.job.0, submit.job, task, arguments)
+            }
+            FromWorker::Reserve { parent, job } => Said::Reserve(parent.job.0, job),
+            FromWorker::Abandon(job) => Said::Abandon(job),
+            FromWorker::Wait { waiter, jobs } => Said::Wait(waiter.job.0, jobs),
+            FromWorker::WaitOver(waiter) => Said::WaitOver(waiter.job.0),
+            FromWorker::Ask { asker, job, question } => Said::Ask(asker.job.0, job, question),
+            FromWorker::Cancel(jobs) => Said::Cancel(jobs),
             FromWorker::Returned(tickets) => {
                 Said::Returned(tickets.iter().map(|ticket| ticket.job.0).collect())
             }
@@ -229,18 +248,22 @@ impl Worker {
             FromWorker::Replies(replies) => {
                 let mut said = Vec::new();
                 for reply in replies {
-                    let result = reply.result.map(|value| match value {
-                        Value::Inline(bytes) => bytes.to_vec(),
-                        Value::Parts(length) => {
-                            let whole = self.parts.remove(&reply.ticket).unwrap();
-                            assert_eq!(whole.len() as u64, length);
-                            whole
-                        }
-                    });
+                    let result = reply.result.map(|value| self.whole(reply.ticket, value));
                     let text = result.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
                     said.push((reply.ticket.job.0, text));
                 }
                 Said::Replies(said)
+            }
+        }
+    }
+
+    fn whole(&mut self, ticket: Ticket, value: Value<'_>) -> Vec<u8> {
+        match value {
+            Value::Inline(bytes) => bytes.to_vec(),
+            Value::Parts(length) => {
+                let whole = self.parts.remove(&ticket).unwrap();
+                assert_eq!(whole.len() as u64, length);
+                whole
             }
         }
     }

@@ -10,6 +10,8 @@ use brigade_worker::{Registry, Task, builtin, task};
 use nix::sys::signal::{self, Signal};
 use nix::unistd;
 
+use crate::nesting;
+
 pub(crate) fn registry() -> Registry {
     let own: &[&'static Task] = &[
         &hold::TASK,
@@ -28,7 +30,7 @@ pub(crate) fn registry() -> Registry {
         &burn::TASK,
         &doze::TASK,
     ];
-    Registry::new(&[builtin::ALL, own].concat()).expect("their names differ")
+    Registry::new(&[builtin::ALL, own, nesting::ALL].concat()).expect("their names differ")
 }
 
 /// Runs until somebody opens the named pipe at PATH for writing.

@@ -4,8 +4,10 @@
 
 #![allow(clippy::unwrap_used, reason = "every unwrap here is an assertion")]
 
+mod conversation;
 mod driver;
 mod faults;
+mod nesting;
 mod options;
 
 use std::io::Read;
@@ -33,6 +35,7 @@ const THREAD_FIRST: &str = "TEST_START_A_THREAD_FIRST";
 macro_rules! tests {
     ($($name:ident)*) => { &[$((stringify!($name), $name as fn())),*] };
 }
+use tests;
 
 const TESTS: &[(&str, fn())] = tests! {
     the_worker_binary_says_hello_with_the_built_in_tasks
@@ -82,7 +85,7 @@ fn main() {
             || names.iter().any(|wanted| name.0 == *wanted || !exact && name.0.contains(*wanted))
     };
     let mut failed = 0;
-    for (name, test) in TESTS.iter().filter(chosen) {
+    for (name, test) in TESTS.iter().chain(conversation::TESTS).filter(chosen) {
         if flags.iter().any(|flag| *flag == "--list") {
             say(format_args!("{name}: test"));
             continue;

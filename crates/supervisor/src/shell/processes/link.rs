@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use brigade_protocol::codec::{self, PART};
+use brigade_protocol::codec::{self, EncodeError, PART};
 use brigade_protocol::handshake::NearEnds;
 use brigade_protocol::id::{JobId, SlotId, Ticket, WorkerId};
 use brigade_protocol::ipc_channel::ipc::{IpcBytesReceiver, IpcBytesSender};
@@ -74,8 +74,10 @@ enum Outgoing {
         end: Arc<Cell>,
         offset: usize,
     },
-    /// A message that is answered as a part is.
+    /// The answer to what a job waits for.
     Answer(Vec<u8>),
+    /// So many wishes have been taken in.
+    Accepted(u32),
 }
 
 /// How many bytes of an output go into one message: less than of arguments, because frames may be under
@@ -148,9 +150,14 @@ impl Link {
         self.outbox.push_back(Outgoing::Output { waiter, end: Arc::clone(end), offset: 0 });
     }
 
-    /// Sends a message that is answered as a part is.
+    /// Sends the answer to what a job waits for.
     pub(super) fn send_answer(&mut self, message: Vec<u8>) {
         self.outbox.push_back(Outgoing::Answer(message));
+    }
+
+    /// Tells that so many wishes have been taken in.
+    pub(super) fn send_accepted(&mut self, count: u32) {
+        self.outbox.push_back(Outgoing::Accepted(count));
     }
 
     /// The worker has read a part.
@@ -164,46 +171,40 @@ impl Link {
         arguments: impl Fn(JobId) -> Option<&'a [u8]>,
     ) -> io::Result<()> {
         while let Some(outgoing) = self.outbox.front_mut() {
-            match outgoing {
-                Outgoing::Message(message) => self.jobs.send(message)?,
+            let (part, is_last) = match outgoing {
+                Outgoing::Message(message) => {
+                    self.jobs.send(message)?;
+                    self.outbox.pop_front();
+                    continue;
+                }
                 _ if self.parts_under_way == MOST_PARTS => return Ok(()),
                 Outgoing::Answer(message) => {
-                    // Before it is sent: the answer may be here before the next line.
-                    self.credit.fetch_add(1, Ordering::Relaxed);
-                    self.jobs.send(message)?;
-                    self.parts_under_way += 1;
+                    self.window.answered();
+                    (Ok(std::mem::take(message)), true)
+                }
+                Outgoing::Accepted(count) => {
+                    self.window.accepted(*count);
+                    (codec::encode(&ToWorker::Accepted(*count)), true)
                 }
                 Outgoing::Output { waiter, end, offset } => {
                     let part = end.peek(|end| {
-                        let rest = end.result.as_ref().map_or(&[][..], |output| &output[*offset..]);
-                        let bytes = &rest[..rest.len().min(OUTPUT_PART)];
-                        let message = codec::encode(&ToWorker::Part { ticket: *waiter, bytes });
-                        (message, bytes.len(), bytes.len() == rest.len())
+                        let whole = end.result.as_deref().unwrap_or_default();
+                        next_part(*waiter, whole, offset, OUTPUT_PART)
                     });
-                    let (message, length, is_last) = part.expect("an end that is sent is there");
-                    self.credit.fetch_add(1, Ordering::Relaxed);
-                    self.jobs.send(&message.map_err(io::Error::other)?)?;
-                    self.parts_under_way += 1;
-                    *offset += length;
-                    if !is_last {
-                        continue;
-                    }
+                    part.expect("an end that is sent is there")
                 }
                 Outgoing::Arguments { ticket, offset } => {
-                    let bytes = arguments(ticket.job).expect("what is held is not settled");
-                    let rest = &bytes[*offset..];
-                    let bytes = &rest[..rest.len().min(PART)];
-                    let part = ToWorker::Part { ticket: *ticket, bytes };
-                    self.credit.fetch_add(1, Ordering::Relaxed);
-                    self.jobs.send(&codec::encode(&part).map_err(io::Error::other)?)?;
-                    self.parts_under_way += 1;
-                    *offset += bytes.len();
-                    if bytes.len() < rest.len() {
-                        continue;
-                    }
+                    let whole = arguments(ticket.job).expect("what is held is not settled");
+                    next_part(*ticket, whole, offset, PART)
                 }
+            };
+            // Before it is sent: the worker may answer at once.
+            self.parts_under_way += 1;
+            self.credit.fetch_add(1, Ordering::Relaxed);
+            self.jobs.send(&part.map_err(io::Error::other)?)?;
+            if is_last {
+                self.outbox.pop_front();
             }
-            self.outbox.pop_front();
         }
         Ok(())
     }
@@ -218,6 +219,19 @@ impl Link {
             let _ = end_mark.send(&mark);
         }
     }
+}
+
+/// The next part of a large value, and whether it is the last.
+fn next_part(
+    ticket: Ticket,
+    whole: &[u8],
+    offset: &mut usize,
+    most: usize,
+) -> (Result<Vec<u8>, EncodeError>, bool) {
+    let rest = &whole[*offset..];
+    let bytes = &rest[..rest.len().min(most)];
+    *offset += bytes.len();
+    (codec::encode(&ToWorker::Part { ticket, bytes }), bytes.len() == rest.len())
 }
 
 /// What a worker said.

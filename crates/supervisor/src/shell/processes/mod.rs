@@ -247,9 +247,10 @@ impl Processes {
             self.send_accepted(core, worker, accepted);
         }
         match wish {
-            Wish::Submit { parent, job, .. } | Wish::Reserve { parent, job }
-                if !core.may_submit(worker, parent, job) =>
-            {
+            Wish::Submit { parent, job, .. } if !core.may_submit(worker, parent, job) => {
+                core.events.push(Event::Violated(worker));
+            }
+            Wish::Reserve { parent, job } if !core.may_reserve(worker, parent, job) => {
                 core.events.push(Event::Violated(worker));
             }
             Wish::Submit { parent, job, task, form, arguments, options, handles } => {

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use brigade_protocol::id::{JobId, TaskId, Ticket, WorkerId};
 use brigade_protocol::message::{
-    Form, FromWorker, MOST_AWAITED, MOST_UNACCEPTED, Options, Question, Submit,
+    Form, FromWorker, LONGEST_LABEL, MOST_AWAITED, MOST_HANDLES, MOST_UNACCEPTED, Options,
+    Question, Submit,
 };
 
 use super::link::Violation;
@@ -50,15 +51,17 @@ impl Wish {
     }
 }
 
-/// How many wishes may be on their way to the loop.
+/// How many more wishes there may be. Those that are answered count until the answer is on its way, which
+/// it is when the worker has taken what was sent before: so one that says much and reads nothing is found
+/// out, instead of filling the supervisor or the channel.
 #[derive(Clone)]
 pub(super) struct Window {
     /// That are accepted in time.
     unaccepted: Arc<AtomicU64>,
     /// Upon which the job waits.
     unanswered: Arc<AtomicU64>,
-    /// Accepted, and not yet told so.
-    accepted: u32,
+    /// Taken in, and not yet told so.
+    taken: u32,
 }
 
 impl Window {
@@ -67,20 +70,30 @@ impl Window {
         Self {
             unaccepted: Arc::new(AtomicU64::new(u64::from(MOST_UNACCEPTED))),
             unanswered: Arc::new(AtomicU64::new(2 * u64::from(threads))),
-            accepted: 0,
+            taken: 0,
         }
     }
 
     /// The loop has taken a wish in. Returns how many are to be told as accepted: a few at a time, so that
     /// no more than four such messages are under way.
     pub(super) fn take(&mut self, wish: &Wish) -> Option<u32> {
-        if !wish.is_accepted() {
-            self.unanswered.fetch_add(1, Ordering::Relaxed);
-            return None;
+        if wish.is_accepted() {
+            self.taken += 1;
+        } else if matches!(wish, Wish::WaitOver(_)) {
+            // It has no answer but that of the wait.
+            self.answered();
         }
-        self.unaccepted.fetch_add(1, Ordering::Relaxed);
-        self.accepted += 1;
-        (self.accepted >= MOST_UNACCEPTED / 4).then(|| std::mem::take(&mut self.accepted))
+        (self.taken >= MOST_UNACCEPTED / 4).then(|| std::mem::take(&mut self.taken))
+    }
+
+    /// A wait or a question is being answered.
+    pub(super) fn answered(&self) {
+        self.unanswered.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// So many wishes are being told as accepted.
+    pub(super) fn accepted(&self, count: u32) {
+        self.unaccepted.fetch_add(count.into(), Ordering::Relaxed);
     }
 }
 
@@ -103,6 +116,10 @@ impl Nested {
         let &Submit { parent, job, task, form, .. } = submit;
         let (options, handles) = (submit.options.clone(), submit.handles.clone());
         self.own(job)?;
+        let is_long = |label: &Box<str>| label.len() > LONGEST_LABEL;
+        if handles.len() > MOST_HANDLES || options.label.as_ref().is_some_and(is_long) {
+            return Err(Violation);
+        }
         let wish = Wish::Submit { parent, job, task, form, arguments, options, handles };
         self.spend(wish)
     }
@@ -143,5 +160,85 @@ impl Nested {
         let spent = credit
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |credit| credit.checked_sub(1));
         spent.map(|_| wish).map_err(|_| Violation)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WORKER: WorkerId = WorkerId(3);
+
+    fn listener(threads: u16) -> (Nested, Window) {
+        let window = Window::new(threads);
+        (Nested::new(WORKER, window.clone()), window)
+    }
+
+    fn own(count: u32) -> JobId {
+        JobId::nested(WORKER, count)
+    }
+
+    fn reserve(count: u32) -> FromWorker<'static> {
+        FromWorker::Reserve { parent: JobId(1).into(), job: own(count) }
+    }
+
+    fn ask() -> FromWorker<'static> {
+        FromWorker::Ask { asker: JobId(1).into(), job: own(1), question: Question::HasEnded }
+    }
+
+    /// However quickly the loop takes them in: what counts is what the worker was told.
+    #[test]
+    fn wishes_count_until_they_are_told_as_accepted() {
+        let (nested, mut window) = listener(1);
+        let mut told = Vec::new();
+        for count in 0..MOST_UNACCEPTED {
+            let wish = nested.hear(reserve(count)).ok().unwrap();
+            told.extend(window.take(&wish));
+        }
+        assert_eq!(told, [64; 4]);
+        assert!(nested.hear(reserve(256)).is_err(), "none has been told yet");
+        window.accepted(told[0]);
+        for count in 256..256 + 64 {
+            assert!(nested.hear(reserve(count)).is_ok());
+        }
+        assert!(nested.hear(FromWorker::Abandon(own(1))).is_err());
+        assert!(nested.hear(ask()).is_ok(), "that is another matter");
+    }
+
+    #[test]
+    fn questions_count_until_they_are_answered() {
+        let (nested, mut window) = listener(2);
+        for _ in 0..4 {
+            let wish = nested.hear(ask()).ok().unwrap();
+            assert_eq!(window.take(&wish), None);
+        }
+        assert!(nested.hear(ask()).is_err());
+        window.answered();
+        assert!(nested.hear(ask()).is_ok());
+        assert!(nested.hear(ask()).is_err());
+    }
+
+    /// It has no answer of its own, so it is free again as soon as it is taken in.
+    #[test]
+    fn the_end_of_patience_counts_until_it_is_taken_in() {
+        let (nested, mut window) = listener(1);
+        for _ in 0..100 {
+            let wish = nested.hear(FromWorker::WaitOver(JobId(1).into())).ok().unwrap();
+            assert_eq!(window.take(&wish), None);
+        }
+    }
+
+    #[test]
+    fn what_breaks_the_rules_is_no_wish() {
+        let (nested, _) = listener(1);
+        let waiter = Ticket::from(JobId(1));
+        for jobs in [vec![], vec![JobId(1); MOST_AWAITED + 1]] {
+            assert!(nested.hear(FromWorker::Wait { waiter, jobs }).is_err());
+        }
+        for job in [JobId(1), JobId::nested(WorkerId(4), 1), JobId(u64::MAX)] {
+            assert!(nested.hear(FromWorker::Reserve { parent: waiter, job }).is_err());
+            assert!(nested.hear(FromWorker::Abandon(job)).is_err());
+        }
+        assert!(nested.hear(FromWorker::Ready).is_err());
     }
 }

@@ -123,13 +123,13 @@ impl Processes {
         let Some(link) = self.links.get_mut(&worker) else { return };
         let refused = |job, failure| JobError::unstarted(job, String::new(), None, failure);
         let message = match end {
-            WaitEnd::Failed(failure) => ToWorkerBytes::of(&ToWorker::WaitFailed {
-                waiter,
-                error: refused(waiter.job, failure),
-            }),
+            WaitEnd::Failed(failure) => {
+                let error = refused(waiter.job, failure).bounded();
+                codec::encode(&ToWorker::WaitFailed { waiter, error })
+            }
             WaitEnd::Settled(job, None) => {
                 let error = host::unknown(job);
-                ToWorkerBytes::of(&ToWorker::Settled { waiter, job, result: Err(error) })
+                codec::encode(&ToWorker::Settled { waiter, job, result: Err(error) })
             }
             WaitEnd::Settled(job, Some(cell)) => {
                 let large =
@@ -143,14 +143,14 @@ impl Processes {
                             Ok(Value::Parts(output.len() as u64))
                         }
                         Ok(output) => Ok(Value::Inline(output)),
-                        Err(error) => Err(error.clone()),
+                        Err(error) => Err(error.clone().bounded()),
                     };
-                    ToWorkerBytes::of(&ToWorker::Settled { waiter, job, result })
+                    codec::encode(&ToWorker::Settled { waiter, job, result })
                 })
                 .expect("a job that has ended has an end")
             }
         };
-        link.send_answer(message.0);
+        link.send_answer(message.expect("outputs travel in parts, and errors are bounded"));
         self.flush(core, worker);
     }
 
@@ -161,11 +161,16 @@ impl Processes {
         asker: Ticket,
         yes: bool,
     ) {
-        self.send_message(core, worker, &ToWorker::Told { asker, yes }, 0);
+        let Some(link) = self.links.get_mut(&worker) else { return };
+        let message = codec::encode(&ToWorker::Told { asker, yes });
+        link.send_answer(message.expect("it is a few numbers"));
+        self.flush(core, worker);
     }
 
     pub(super) fn send_accepted(&mut self, core: &mut Core, worker: WorkerId, count: u32) {
-        self.send_message(core, worker, &ToWorker::Accepted(count), 0);
+        let Some(link) = self.links.get_mut(&worker) else { return };
+        link.send_accepted(count);
+        self.flush(core, worker);
     }
 
     fn send_message(
@@ -250,15 +255,6 @@ impl Link {
             let _ = kill_process_group(pid, signal);
             let _ = kill_process(pid, signal);
         }
-    }
-}
-
-/// A message that is an answer.
-struct ToWorkerBytes(Vec<u8>);
-
-impl ToWorkerBytes {
-    fn of(message: &ToWorker<'_>) -> Self {
-        Self(codec::encode(message).expect("the texts of an error are cut to fit a message"))
     }
 }
 
