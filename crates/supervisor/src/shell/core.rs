@@ -253,7 +253,6 @@ impl Core {
         };
         let Settled { result, attempts, allowed, worker: _, ran } = settled;
         let cancelled = matches!(result, Err(Failure::Cancelled));
-        let askers = self.answer_cancels(job, cancelled);
         for &handle in &submission.handles {
             self.kept.let_go(handle);
         }
@@ -288,6 +287,8 @@ impl Core {
         });
         let settlement = Settlement { tag: 0, job, result, attempts, worker: info, submitted, ran };
         sink.settle(settlement);
+        // Who hears that the job was cancelled finds it settled.
+        let askers = self.answer_cancels(job, cancelled);
         askers.into_iter().map(|(worker, asker)| (worker, asker, cancelled)).collect()
     }
 

@@ -21,11 +21,6 @@ pub(crate) const TESTS: &[(&str, fn())] = tests! {
     a_job_that_is_to_stop_sees_it_and_the_next_one_does_not
     a_submission_waits_until_there_is_room
     a_future_that_outlives_its_job_is_silent
-    one_run_thread_waits_while_another_runs
-    several_run_threads_wait_each_for_its_own
-    threads_of_a_job_wait_in_turn
-    a_thread_of_a_job_submits_while_another_waits
-    a_callback_may_ask
     seats_are_reserved_used_and_abandoned
     questions_are_answered_with_yes_or_no
     too_many_handles_fail_their_job_alone
@@ -33,16 +28,16 @@ pub(crate) const TESTS: &[(&str, fn())] = tests! {
     replies_do_not_wait_for_a_waiting_job
 };
 
-fn nested(count: u32) -> JobId {
+pub(crate) fn nested(count: u32) -> JobId {
     JobId::nested(WorkerId(0), count)
 }
 
-fn ticket(job: u64) -> Ticket {
+pub(crate) fn ticket(job: u64) -> Ticket {
     JobId(job).into()
 }
 
 /// Tells a waiting job that another has ended so.
-fn settle(worker: &Worker, waiter: u64, job: JobId, output: &str) {
+pub(crate) fn settle(worker: &Worker, waiter: u64, job: JobId, output: &str) {
     let result = Ok(Value::Inline(output.as_bytes()));
     worker.say(&ToWorker::Settled { waiter: ticket(waiter), job, result });
 }
@@ -53,25 +48,25 @@ fn error(failure: Failure) -> JobError {
 
 /// Sends a job of this task, which submits a job of `echo` and waits for it.
 #[track_caller]
-fn begin(worker: &mut Worker, task: &str, arguments: &str) {
+pub(crate) fn begin(worker: &mut Worker, task: &str, arguments: &str) {
     worker.send(task, &[arguments]);
     expect_submit_and_wait(worker, 1, 1, "1");
 }
 
 #[track_caller]
-fn expect_submit(worker: &mut Worker, parent: u64, count: u32, value: &str) {
+pub(crate) fn expect_submit(worker: &mut Worker, parent: u64, count: u32, value: &str) {
     let submit = Said::Submit(parent, nested(count), "echo".into(), value.into());
     assert_eq!(worker.hear(), submit);
 }
 
 #[track_caller]
-fn expect_submit_and_wait(worker: &mut Worker, parent: u64, count: u32, value: &str) {
+pub(crate) fn expect_submit_and_wait(worker: &mut Worker, parent: u64, count: u32, value: &str) {
     expect_submit(worker, parent, count, value);
     assert_eq!(worker.hear(), Said::Wait(parent, vec![nested(count)]));
 }
 
 #[track_caller]
-fn expect_taken_and_reply(worker: &mut Worker, job: u64, output: &str) {
+pub(crate) fn expect_taken_and_reply(worker: &mut Worker, job: u64, output: &str) {
     assert_eq!(worker.hear(), Said::Taken);
     assert_eq!(worker.replies(1), [(job, Ok(output.to_owned()))]);
 }
@@ -242,98 +237,6 @@ fn a_future_that_outlives_its_job_is_silent() {
     assert_eq!(worker.replies(1), [(1, Ok("null".into()))]);
     let error = worker.run("use-future", "[]").unwrap_err();
     assert!(error.message.ends_with("in whose name this was asked has ended"), "{error}");
-}
-
-fn one_run_thread_waits_while_another_runs() {
-    let mut server = Server::start();
-    let mut worker = server.spawn_with(2, 1000);
-    begin(&mut worker, "delegate", r#"["echo", "1"]"#);
-    for _ in 0..100 {
-        assert!(worker.run("double", "[4]") == Ok("8".into()));
-    }
-    // Whoever receives, while one waits and the other is busy.
-    let gate = Gate::new();
-    worker.send("hold", &[&gate.arguments()]);
-    settle(&worker, 1, nested(1), "42");
-    expect_taken_and_reply(&mut worker, 1, "\"42\"");
-    gate.open();
-    assert_eq!(worker.replies(1), [(102, Ok("0".into()))]);
-}
-
-fn several_run_threads_wait_each_for_its_own() {
-    let mut server = Server::start();
-    let mut worker = server.spawn_with(3, 1000);
-    for round in 0..20 {
-        let (job, mut waits) = (worker.number(), Vec::new());
-        worker.send("delegate", &[r#"["echo", "1"]"#; 3]);
-        while waits.len() < 3 {
-            match worker.hear() {
-                Said::Submit(..) => {}
-                Said::Wait(waiter, jobs) => waits.push((waiter, jobs[0])),
-                other => panic!("{other:?}"),
-            }
-        }
-        // In an order of its own: the answer finds its thread, whoever receives it.
-        let first = round % waits.len();
-        waits.rotate_left(first);
-        for (waiter, awaited) in waits {
-            assert!((job..job + 3).contains(&waiter));
-            settle(&worker, waiter, awaited, &waiter.to_string());
-            expect_taken_and_reply(&mut worker, waiter, &format!("\"{waiter}\""));
-        }
-    }
-}
-
-fn threads_of_a_job_wait_in_turn() {
-    let mut server = Server::start();
-    let mut worker = server.spawn();
-    worker.send("in-threads", &["[]"]);
-    let (mut submitted, mut settled) = (std::collections::HashMap::new(), 0);
-    let mut waiting = None;
-    while settled < 2 {
-        match worker.hear() {
-            Said::Submit(1, job, _, value) => drop(submitted.insert(job, value)),
-            Said::Wait(1, jobs) => {
-                assert_eq!(waiting.replace(jobs[0]), None, "one waits while another does");
-            }
-            Said::Taken => {}
-            other => panic!("{other:?}"),
-        }
-        if let Some(job) = waiting
-            && submitted.len() == 2
-        {
-            waiting = None;
-            settle(&worker, 1, job, &submitted[&job]);
-            settled += 1;
-        }
-    }
-    expect_taken_and_reply(&mut worker, 1, r#"["1","2"]"#);
-}
-
-fn a_thread_of_a_job_submits_while_another_waits() {
-    let mut server = Server::start();
-    let mut worker = server.spawn();
-    let gate = Gate::new();
-    worker.send("submit-beside-a-wait", &[&gate.arguments()]);
-    expect_submit_and_wait(&mut worker, 1, 1, "1");
-    gate.open();
-    expect_submit(&mut worker, 1, 2, "2");
-    settle(&worker, 1, nested(1), "42");
-    expect_taken_and_reply(&mut worker, 1, "\"42\"");
-}
-
-fn a_callback_may_ask() {
-    let mut server = Server::start();
-    let mut worker = server.spawn();
-    worker.send("call-back", &["[]"]);
-    expect_submit(&mut worker, 1, 1, "1");
-    expect_submit(&mut worker, 1, 2, "2");
-    assert_eq!(worker.hear(), Said::Wait(1, vec![nested(1)]));
-    settle(&worker, 1, nested(1), "42");
-    assert_eq!(worker.hear(), Said::Taken);
-    assert_eq!(worker.hear(), Said::Ask(1, nested(2), Question::Cancel));
-    worker.say(&ToWorker::Told { asker: ticket(1), yes: true });
-    expect_taken_and_reply(&mut worker, 1, "\"42\"");
 }
 
 fn seats_are_reserved_used_and_abandoned() {

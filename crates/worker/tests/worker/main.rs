@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "every unwrap here is an assertion")]
 
 mod conversation;
+mod conversations;
 mod driver;
 mod faults;
 mod nesting;
@@ -85,7 +86,8 @@ fn main() {
             || names.iter().any(|wanted| name.0 == *wanted || !exact && name.0.contains(*wanted))
     };
     let mut failed = 0;
-    for (name, test) in TESTS.iter().chain(conversation::TESTS).filter(chosen) {
+    let all = [TESTS, conversation::TESTS, conversations::TESTS].concat();
+    for (name, test) in all.iter().filter(chosen) {
         if flags.iter().any(|flag| *flag == "--list") {
             say(format_args!("{name}: test"));
             continue;
