@@ -5,7 +5,7 @@ use std::time::Duration;
 use brigade_protocol::codec::{self, MAX_MESSAGE};
 use brigade_protocol::error::{Certificate, Failure, JobError, Member, Sentence, WorkerInfo};
 use brigade_protocol::id::{JobId, SlotId, Ticket, WorkerId};
-use brigade_protocol::message::{Exit, TaskError, TaskErrorKind, ToWorker, Value};
+use brigade_protocol::message::{Exit, TaskError, TaskErrorKind, ToWorker, Usage, Value};
 use proptest::prelude::*;
 
 use crate::strategies::nested;

@@ -188,7 +188,7 @@ fn from_worker() {
     );
     assert_golden(&FromWorker::Taken, "04:Taken");
     assert_golden(&FromWorker::End, "05:End");
-    assert_golden(&FromWorker::Grown, "06:Grown");
+    assert_golden(&FromWorker::Grown, "0d:Grown");
 }
 
 #[test]

@@ -86,7 +86,7 @@ fn answers() {
         "04:Settled fb2c01:job 02:attempt 01:job 00:Ok 01:Parts fb2c01:length",
     );
     let refused_bytes = "09:job 00:task 00:label 09:Refused 02:reason 6e6f 00:attempts 00:allowed
-         00:worker 00:killed 00:elapsed 00:last_words";
+         00:worker 00:killed 00:elapsed 00:last_words 00:usage";
     assert_golden(
         &settled(Err(refused())),
         &format!("04:Settled fb2c01:job 02:attempt 01:job 01:Err {refused_bytes}"),
@@ -128,7 +128,7 @@ fn certificates() {
 #[test]
 fn failures() {
     let error = || TaskError::new(TaskErrorKind::BadOutput, "x");
-    let error_bytes = "03:BadOutput 01:message 78 00:location 00:backtrace";
+    let error_bytes = "03:BadOutput 01:message 78 00:location 00:backtrace 00:usage";
     assert_golden(&Failure::Failed(error()), &format!("00:Failed {error_bytes}"));
     assert_golden(&Failure::Panicked(error()), &format!("01:Panicked {error_bytes}"));
     assert_golden(&Failure::Undecodable(error()), &format!("02:Undecodable {error_bytes}"));
