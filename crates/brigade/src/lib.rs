@@ -16,4 +16,7 @@ pub use brigade_supervisor::{
     RestartIntensity, Shutdown, StartError, WorkerInfo, protocol,
 };
 pub use brigade_task::{Context, Executor, Handle, Registry, Reserved, Task, json, task};
-pub use brigade_worker::{builtin, init, serve};
+pub use brigade_worker::{builtin, init, init_with, serve, serve_with};
+
+#[doc(hidden)]
+pub use brigade_worker::__private;

@@ -4,6 +4,7 @@
 //! only it can know: the names, the types as text, the first sentence of the documentation.
 //! Everything that runs is an ordinary function of the worker crate.
 
+mod attributes;
 mod expand;
 mod signature;
 mod text;

@@ -24,6 +24,8 @@ pub struct Task {
     pub returns: &'static str,
     /// One line about what it does.
     pub doc: &'static str,
+    /// Where it is written.
+    pub source: Source,
     /// Runs it: decodes `arguments`, calls the function, appends the encoded result to `output`.
     pub entry: Entry,
 }
@@ -43,6 +45,23 @@ pub struct Parameter {
     pub name: &'static str,
     /// Its type, as text.
     pub kind: &'static str,
+}
+
+/// Where a [`Task`] is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Source {
+    /// The path of its module.
+    pub module: &'static str,
+    /// The file, as the compiler was told of it.
+    pub file: &'static str,
+    /// The line, counted from one.
+    pub line: u32,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "in {} ({}:{})", self.module, self.file, self.line)
+    }
 }
 
 impl Task {
@@ -119,18 +138,18 @@ mod tests {
         /// Tells which job this is, and adds.
         ///
         /// No more than that.
-        #[task(crate = crate)]
+        #[task(crate = crate, unlisted)]
         pub(super) fn tell_job(context: &Context, plus: u64) -> Result<u64, String> {
             let refuse = || format!("{plus} is too much");
             context.job().0.checked_add(plus).ok_or_else(refuse)
         }
 
-        #[task(crate = crate, name = "one-pair")]
+        #[task(crate = crate, unlisted, name = "one-pair")]
         pub(super) fn pair(a: u8, r#type: Vec<u8>) -> BTreeMap<(u8, u8), usize> {
             BTreeMap::from([((a, a), r#type.len())])
         }
 
-        #[task(crate = crate)]
+        #[task(crate = crate, unlisted)]
         pub(super) fn nothing() {}
     }
 

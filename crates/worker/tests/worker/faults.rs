@@ -23,14 +23,14 @@ pub(crate) fn registry() -> Registry {
 }
 
 /// Runs until somebody opens the named pipe at PATH for writing.
-#[task]
+#[task(crate = ::brigade_task, unlisted)]
 fn hold(path: String) -> u64 {
     drop(fs::File::open(path));
     0
 }
 
 /// Panics; if NASTY, with a payload that panics once more when it is dropped.
-#[task]
+#[task(crate = ::brigade_task, unlisted)]
 fn panics(nasty: bool) {
     struct Nasty;
     impl Drop for Nasty {
@@ -45,19 +45,19 @@ fn panics(nasty: bool) {
 }
 
 /// Exits.
-#[task]
+#[task(crate = ::brigade_task, unlisted)]
 fn exit(code: i32) {
     std::process::exit(code);
 }
 
 /// Gets a signal.
-#[task]
+#[task(crate = ::brigade_task, unlisted)]
 fn kill(number: i32) {
     signal::raise(Signal::try_from(number).expect("a signal")).expect("sent");
 }
 
 /// Uses up the stack.
-#[task]
+#[task(crate = ::brigade_task, unlisted)]
 fn overflow(depth: u64) -> u64 {
     fn descend(depth: u64) -> u64 {
         let room = std::hint::black_box([depth; 64]);
@@ -67,7 +67,7 @@ fn overflow(depth: u64) -> u64 {
 }
 
 /// Leaves a process behind, in a session of its own if ESCAPE.
-#[task]
+#[task(crate = ::brigade_task, unlisted)]
 #[expect(clippy::zombie_processes, reason = "it is what this task is for")]
 fn leave(escape: bool) -> u32 {
     let program = if escape { &["setsid", "sleep", "1000"][..] } else { &["sleep", "1000"] };
@@ -76,7 +76,7 @@ fn leave(escape: bool) -> u32 {
 }
 
 /// Tells what it finds: session leader or not, bytes on standard input, blocked signals, environment.
-#[task]
+#[task(crate = ::brigade_task, unlisted)]
 fn surroundings() -> Vec<String> {
     let mut input = Vec::new();
     std::io::stdin().read_to_end(&mut input).expect("readable");
@@ -96,7 +96,7 @@ fn surroundings() -> Vec<String> {
 }
 
 /// A text of so many bytes.
-#[task]
+#[task(crate = ::brigade_task, unlisted)]
 fn fill(bytes: usize) -> String {
     "x".repeat(bytes)
 }
