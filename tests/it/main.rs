@@ -12,6 +12,7 @@
 )]
 
 mod cancel;
+mod careless;
 mod chaos;
 mod crash;
 mod drain;

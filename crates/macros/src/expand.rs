@@ -178,7 +178,7 @@ impl Writer<'_> {
         let (entry, kinds) = (self.entry(), self.kinds());
         quote! {
             #(#everywhere)*
-            #[allow(non_upper_case_globals, clippy::type_complexity)]
+            #[allow(non_upper_case_globals, unreachable_code, clippy::type_complexity)]
             const #typed: #private::Typed<(#(#kinds,)*), #result> = {
                 #(#demands)*
                 #success
@@ -213,10 +213,15 @@ impl Writer<'_> {
             quote!(::core::result::Result::Ok::<_, ::core::convert::Infallible>(#call))
         };
         let (ident, kinds, result) = (self.ident(), self.kinds(), self.result());
+        let span = shape.output.whole.span();
+        let write = quote_spanned!(span=> #private::write::<#result, _>);
         quote! {
             |#context, form, arguments, output| {
-                let function = |(#(#arguments,)*): (#(#kinds,)*)| #outcome;
-                #private::call::<_, #result, _>(&#ident::TASK, form, arguments, output, function)
+                #[allow(unused_imports)]
+                use #private::Unreadable as _;
+                let reader = #private::Reader::<(#(#kinds,)*)>::new();
+                let (#(#arguments,)*) = reader.read(&#ident::TASK, form, arguments)?;
+                #write(form, #outcome, output)
             }
         }
     }

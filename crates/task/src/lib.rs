@@ -45,6 +45,6 @@ pub mod __private {
 
     pub use crate::job::Job;
     pub use crate::registry::TASKS;
-    pub use crate::task::{Parameter, Source, Task, call};
-    pub use crate::typed::{Fallible, Typed, argument, output, success};
+    pub use crate::task::{Parameter, Source, Task, write};
+    pub use crate::typed::{Fallible, Reader, Typed, Unreadable, argument, output, success};
 }

@@ -8,10 +8,10 @@ use std::fmt;
 
 use brigade_protocol::codec;
 use brigade_protocol::message::{Form, ParameterInfo, TaskError, TaskErrorKind, TaskInfo};
-use serde::Serialize;
 
 use crate::context::Context;
 use crate::json::{self, Arguments};
+use crate::typed::{Complaint, Output};
 
 /// A named function that a worker program offers. `#[task]` makes one.
 #[derive(Clone, Copy, Debug)]
@@ -89,32 +89,35 @@ impl Task {
     }
 }
 
-/// What every [`Task::entry`] made by `#[task]` does: decode the arguments, call the function,
-/// append the encoded result. Nothing is appended unless all of it succeeds.
+/// What every [`Task::entry`] made by `#[task]` does first: it decodes the arguments.
 ///
 /// `A` has as many elements as the task has parameters.
-#[doc(hidden)]
-pub fn call<A: Arguments, T: Serialize, E: fmt::Display>(
+pub(crate) fn read<A: Arguments>(
     task: &Task,
     form: Form,
     arguments: &[u8],
-    output: &mut Vec<u8>,
-    function: impl FnOnce(A) -> Result<T, E>,
-) -> Result<(), TaskError> {
-    let arguments = match form {
+) -> Result<A, TaskError> {
+    match form {
         Form::Bincode => codec::decode_value(arguments).map_err(|error| {
-            json::bad(format!(
-                "the arguments of {}: not bincode of ({}): {error}",
-                task.name,
-                task.kinds()
-            ))
-        })?,
-        Form::Json => json::read(task, arguments)?,
-        Form::Word => json::read_word(task, arguments)?,
-    };
+            let (name, kinds) = (task.name, task.kinds());
+            json::bad(format!("the arguments of {name}: not bincode of ({kinds}): {error}"))
+        }),
+        Form::Json => json::read(task, arguments),
+        Form::Word => json::read_word(task, arguments),
+    }
+}
+
+/// What every [`Task::entry`] made by `#[task]` does last: it appends the encoded result. Nothing is
+/// appended unless all of it succeeds.
+#[doc(hidden)]
+pub fn write<T: Output, E: Complaint>(
+    form: Form,
+    result: Result<T, E>,
+    output: &mut Vec<u8>,
+) -> Result<(), TaskError> {
     // The alternate form: an error of anyhow then tells its causes as well.
-    let result = function(arguments)
-        .map_err(|error| TaskError::new(TaskErrorKind::Failed, format!("{error:#}")))?;
+    let result =
+        result.map_err(|error| TaskError::new(TaskErrorKind::Failed, format!("{error:#}")))?;
     match form {
         Form::Bincode => codec::encode_value(&result, output)
             .map_err(|error| TaskError::new(TaskErrorKind::BadOutput, error.to_string())),
@@ -125,6 +128,7 @@ pub fn call<A: Arguments, T: Serialize, E: fmt::Display>(
 #[cfg(test)]
 mod tests {
     use brigade_protocol::id::{JobId, Ticket};
+    use serde::Serialize;
 
     use super::*;
 

@@ -1,17 +1,19 @@
 //! What `#[task]` writes in terms of: a task together with its types, and what these must be able to do.
 //!
 //! A type that cannot travel is refused where it stands in the user's signature, in words about tasks:
-//! so all that is demanded of a type is demanded by [`argument`] or [`output`], in one place of the
-//! generated code. It runs nothing.
+//! so all that is demanded of a type is demanded in one place of the generated code, in traits of this
+//! module's own, and only once.
 
 use std::fmt;
 use std::marker::PhantomData;
 
+use brigade_protocol::message::{Form, TaskError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::job::{Decode, Job, decode_bincode};
-use crate::task::Task;
+use crate::json;
+use crate::task::{self, Task};
 
 /// A task and its types: `A` is the tuple of its arguments, `T` its result.
 pub struct Typed<A, T> {
@@ -71,13 +73,10 @@ impl<E: fmt::Display> Complaint for E {}
 pub trait Fallible {
     /// What it is when all goes well.
     type Value;
-    /// What it is otherwise.
-    type Error;
 }
 
 impl<T, E> Fallible for Result<T, E> {
     type Value = T;
-    type Error = E;
 }
 
 /// Demands that a type can be an argument.
@@ -88,5 +87,38 @@ pub const fn output<T: Output>() -> Decode<T> {
     decode_bincode::<T>
 }
 
-/// Demands that this type is a `Result` of `T`, and that its error can be told.
-pub const fn success<R: Fallible<Value = T, Error: Complaint>, T>() {}
+/// Demands that this type is a `Result` of `T`.
+pub const fn success<R: Fallible<Value = T>, T>() {}
+
+/// Reads arguments of these types, if they are such that they can be read.
+///
+/// If not, [`argument`] says so. That this cannot be done either would be said at another place and in
+/// other words; so in that case [`Unreadable`] provides a method of the same name, which never runs.
+pub struct Reader<A>(PhantomData<fn() -> A>);
+
+impl<A> Reader<A> {
+    /// A reader of these types.
+    #[expect(clippy::new_without_default, reason = "only generated code makes one")]
+    pub const fn new() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<A: json::Arguments> Reader<A> {
+    /// Decodes the arguments.
+    pub fn read(&self, task: &Task, form: Form, arguments: &[u8]) -> Result<A, TaskError> {
+        task::read(task, form, arguments)
+    }
+}
+
+/// See [`Reader`].
+pub trait Unreadable<A> {
+    /// Takes the place of [`Reader::read`] in code that is refused for other reasons.
+    fn read(&self, task: &Task, form: Form, arguments: &[u8]) -> Result<A, TaskError>;
+}
+
+impl<A> Unreadable<A> for Reader<A> {
+    fn read(&self, _: &Task, _: Form, _: &[u8]) -> Result<A, TaskError> {
+        unreachable!("types that cannot be read are refused by the compiler")
+    }
+}
