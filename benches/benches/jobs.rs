@@ -21,7 +21,7 @@ const NOOP: &str = tasks::noop::TASK.name;
 const LONGEST: usize = 9;
 
 fn main() {
-    brigade_worker::init(&tasks::registry());
+    brigade_worker::init_with(&tasks::registry());
     let (jobs, rounds) = (whole_or_quick(200_000, 20_000), whole_or_quick(7, 2));
     rates(jobs, rounds).print();
     round_trips(whole_or_quick(10_000, 1000)).print();
@@ -122,7 +122,7 @@ fn encoded_loop(jobs: u64) {
 
 fn plain_loop(jobs: u64) {
     for n in 0..jobs {
-        black_box(tasks::noop(black_box(n)));
+        black_box(tasks::noop::call(black_box(n)));
     }
 }
 

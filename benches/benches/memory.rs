@@ -12,7 +12,7 @@ use brigade_benches::{pools, tasks, whole_or_quick};
 use brigade_supervisor::ProcessPool;
 
 fn main() {
-    brigade_worker::init(&tasks::registry());
+    brigade_worker::init_with(&tasks::registry());
     let head = ["", "proportional", "bar", "resident"];
     let title = "Memory, in KiB: median (least–most)";
     let mut table = Table::new(title, &head);

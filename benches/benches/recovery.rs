@@ -13,7 +13,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 fn main() {
-    brigade_worker::init(&tasks::registry());
+    brigade_worker::init_with(&tasks::registry());
     let mut table = Table::new(
         "From SIGKILL of a busy worker to the next result of its slot, in ms",
         &["kills", "median (least–most)", "p90"],

@@ -19,7 +19,7 @@ const SIZES: [(usize, Duration, Option<u32>); 3] = [
 ];
 
 fn main() {
-    brigade_worker::init(&tasks::registry());
+    brigade_worker::init_with(&tasks::registry());
     let head = ["workers", "built", "first result", "all have answered", "bar", "shut down"];
     let mut table = Table::new("Start, in ms: median (least–most)", &head);
     for (workers, nap, bar) in SIZES {

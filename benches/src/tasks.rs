@@ -6,19 +6,19 @@ use std::time::Duration;
 use brigade_worker::{Context, Registry, builtin, task};
 
 /// Gives N back.
-#[task]
+#[task(unlisted)]
 pub fn noop(n: u64) -> u64 {
     n
 }
 
 /// Sleeps for so many microseconds.
-#[task]
+#[task(unlisted)]
 pub fn nap(micros: u64) {
     thread::sleep(Duration::from_micros(micros));
 }
 
 /// Sleeps until its worker is killed; the second attempt returns at once.
-#[task]
+#[task(unlisted)]
 pub fn die_once(context: &Context) -> u32 {
     while context.attempt() == 1 {
         thread::park();

@@ -13,6 +13,7 @@
 )]
 
 mod cancel;
+mod careless;
 mod chaos;
 mod control;
 mod crash;

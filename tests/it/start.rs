@@ -4,6 +4,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use brigade_protocol::VERSION;
 use brigade_supervisor::{ProcessPool, StartError};
 use brigade_tests::gate::Gate;
 use brigade_tests::process;
@@ -65,7 +66,9 @@ fn a_program_that_connects_and_says_nothing() {
 
 #[test]
 fn a_program_of_another_version() {
-    assert_refused("newer", &["speaks protocol version 3", "this supervisor speaks 2"], 1);
+    let theirs = format!("speaks protocol version {}", VERSION + 1);
+    let ours = format!("this supervisor speaks {VERSION}");
+    assert_refused("newer", &[&theirs, &ours], 1);
 }
 
 #[test]

@@ -4,12 +4,36 @@
 //! go to them in bincode and come back as results or as one typed [`JobError`] each. A worker that
 //! dies takes nothing with it but the attempt that it was running.
 //!
-//! ```no_run
+//! ```standalone_crate
 #![doc = include_str!("../examples/primes.rs")]
 //! ```
 //!
-//! This crate holds nothing of its own: it gathers what is in [`brigade_supervisor`] (pools, futures,
-//! errors) and in [`brigade_worker`] (tasks, and being a worker).
+//! [`#[task]`](macro@task) makes a function a task: a call of it is a [`Job`], and `count_primes::call(0, 100)`
+//! is the plain function. [`init()`] belongs at the top of `main`; a program without it gets an error from
+//! its first pool, and in tests [`test_support!`] stands in for it. A job can also be run in place:
+//!
+//! ```standalone_crate
+//! use brigade::{Context, Executor, task};
+//!
+//! #[task]
+//! fn fib(context: &Context, n: u64) -> brigade::Result<u64> {
+//!     if n < 2 {
+//!         return Ok(n);
+//!     }
+//!     let (a, b) = (context.submit(fib(n - 1)), context.submit(fib(n - 2)));
+//!     Ok(a.result()? + b.result()?)
+//! }
+//!
+//! fn main() -> brigade::Result<()> {
+//!     assert_eq!(fib(10).run()?, 55);
+//!     Ok(())
+//! }
+//! ```
+//!
+//! This crate holds little of its own: it gathers what is in [`brigade_supervisor`] (pools, futures,
+//! errors), in [`brigade_task`] (tasks and jobs) and in [`brigade_worker`] (being a worker).
+
+mod test_support;
 
 pub use brigade_supervisor::{
     Builder, Control, Failure, Future, InitializerError, Job, JobError, OutputLine, Prefetch,
@@ -18,4 +42,38 @@ pub use brigade_supervisor::{
 pub use brigade_task::{
     Context, Error, Executor, Handle, Registry, Reserved, Result, Task, json, task,
 };
-pub use brigade_worker::{builtin, init, serve};
+pub use brigade_worker::{builtin, init, init_with, serve, serve_with};
+
+/// What the code that macros write is made of. Nobody else may use it.
+#[doc(hidden)]
+pub use brigade_worker::__private;
+
+#[cfg(test)]
+crate::test_support!();
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Gives X back, from another process.
+    #[task(crate = crate)]
+    fn bring(x: u32) -> (u32, u32) {
+        (x, std::process::id())
+    }
+
+    #[test]
+    fn unit_tests_have_pools_of_their_own_program() {
+        let pool = ProcessPool::builder().workers(1).build().unwrap();
+        let (x, pid) = pool.submit(bring(7)).result().unwrap();
+        assert_eq!(x, 7);
+        assert_ne!(pid, std::process::id());
+        assert_eq!(bring::call(7), (7, std::process::id()));
+    }
+
+    #[test]
+    fn an_error_of_main_reads_well() {
+        let error = Error::from(StartError::IsWorker);
+        assert_eq!(format!("{error:?}"), error.to_string());
+        assert!(error.to_string().contains("call brigade::init() first thing in main"));
+    }
+}

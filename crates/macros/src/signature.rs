@@ -6,7 +6,7 @@ use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{
     Error, FnArg, GenericArgument, Pat, PatType, PathArguments, Result, ReturnType, Safety,
-    Signature, Type,
+    Signature, Type, parse_quote,
 };
 
 use crate::text;
@@ -15,22 +15,31 @@ use crate::text;
 const MOST_PARAMETERS: usize = 16;
 
 /// What is known of the task from its signature.
-#[derive(Debug)]
 pub(crate) struct Shape {
     /// Whether the function wants the job's context first.
     pub(crate) takes_context: bool,
     pub(crate) parameters: Vec<Parameter>,
+    pub(crate) output: Output,
+}
+
+/// What the function returns.
+pub(crate) struct Output {
     /// The type of the result, as text; of a `Result`, what it is when all goes well.
-    pub(crate) returns: String,
+    pub(crate) text: String,
+    /// The whole return type.
+    pub(crate) whole: Type,
+    /// The success of a `Result`, where it is written down.
+    pub(crate) success: Option<Type>,
     pub(crate) fallible: bool,
 }
 
 /// One argument of the task.
-#[derive(Debug)]
 pub(crate) struct Parameter {
     pub(crate) name: String,
+    pub(crate) ident: Ident,
+    pub(crate) kind: Type,
     /// Its type, as text.
-    pub(crate) kind: String,
+    pub(crate) text: String,
 }
 
 /// Reads a signature.
@@ -47,8 +56,8 @@ pub(crate) fn read(signature: &Signature) -> Result<Shape> {
         let message = format!("a task takes at most {MOST_PARAMETERS} arguments");
         return Err(Error::new(signature.inputs.span(), message));
     }
-    let (returns, fallible) = read_output(&signature.output)?;
-    Ok(Shape { takes_context, parameters, returns, fallible })
+    let output = read_output(&signature.output)?;
+    Ok(Shape { takes_context, parameters, output })
 }
 
 fn refuse_qualifiers(signature: &Signature) -> Result<()> {
@@ -91,8 +100,8 @@ fn read_parameter(input: &FnArg) -> Result<Parameter> {
             return refuse(receiver, message);
         }
     };
-    let name = match &*typed.pat {
-        Pat::Ident(pat) if pat.by_ref.is_none() && pat.subpat.is_none() => plain_name(&pat.ident),
+    let ident = match &*typed.pat {
+        Pat::Ident(pat) if pat.by_ref.is_none() && pat.subpat.is_none() => pat.ident.clone(),
         pattern => {
             let message = "give this argument a plain name, by which it can be passed";
             return refuse(pattern, message);
@@ -109,31 +118,41 @@ fn read_parameter(input: &FnArg) -> Result<Parameter> {
         return refuse(kind, message);
     }
     refuse_impl(kind)?;
-    Ok(Parameter { name, kind: text::of_type(kind.to_token_stream()) })
+    let text = text::of_type(kind.to_token_stream());
+    Ok(Parameter { name: plain_name(&ident), ident, kind: kind.clone(), text })
 }
 
-fn read_output(output: &ReturnType) -> Result<(String, bool)> {
-    let ReturnType::Type(_, whole) = output else { return Ok(("()".into(), false)) };
-    let (success, fallible) = success_type(whole);
+fn read_output(output: &ReturnType) -> Result<Output> {
+    let unit = || parse_quote!(());
+    let ReturnType::Type(_, whole) = output else {
+        return Ok(Output { text: "()".into(), whole: unit(), success: None, fallible: false });
+    };
+    if let Type::Never(_) = **whole {
+        return Ok(Output { text: "!".into(), whole: unit(), success: None, fallible: false });
+    }
+    let (written, fallible) = success_type(whole);
+    let success = written.unwrap_or(whole);
     if mentions_reference(success.to_token_stream()) {
         let message = "a task's result goes to another process, so it cannot be a reference: \
                        return an owned type (`String`, not `&str`)";
         return refuse(success, message);
     }
     refuse_impl(success)?;
-    Ok((text::of_type(success.to_token_stream()), fallible))
+    let text = text::of_type(success.to_token_stream());
+    Ok(Output { text, whole: (**whole).clone(), success: written.cloned(), fallible })
 }
 
-/// The `T` of a `Result<T, …>`, recognised by its last name, since a macro sees no types.
-fn success_type(whole: &Type) -> (&Type, bool) {
-    let Type::Path(path) = whole else { return (whole, false) };
+/// The `T` of a `Result<T, …>` if it is written down, and whether it is a `Result`: recognised by its
+/// last name, since a macro sees no types.
+fn success_type(whole: &Type) -> (Option<&Type>, bool) {
+    let Type::Path(path) = whole else { return (None, false) };
     let Some(last) = path.path.segments.last().filter(|last| last.ident == "Result") else {
-        return (whole, false);
+        return (None, false);
     };
-    let PathArguments::AngleBracketed(arguments) = &last.arguments else { return (whole, true) };
+    let PathArguments::AngleBracketed(arguments) = &last.arguments else { return (None, true) };
     match arguments.args.first() {
-        Some(GenericArgument::Type(success)) => (success, true),
-        _ => (whole, true),
+        Some(GenericArgument::Type(success)) => (Some(success), true),
+        _ => (None, true),
     }
 }
 
@@ -177,18 +196,18 @@ mod tests {
 
     #[track_caller]
     fn assert_refused(signature: TokenStream, words: &str) {
-        let message = shape(signature).expect_err("it should be refused").to_string();
+        let message = shape(signature).err().expect("it should be refused").to_string();
         assert!(message.contains(words), "{message}");
     }
 
     #[test]
     fn context_is_not_an_argument() {
-        let shape = shape(quote!(fn f(_: &task::Context, mut r#type: Vec<u8>))).unwrap();
+        let shape = shape(quote!(fn f(_: &task::Context, mut r#type: Vec<u8>))).ok().unwrap();
         assert!(shape.takes_context);
         assert_eq!(shape.parameters.len(), 1);
         assert_eq!(shape.parameters[0].name, "type");
-        assert_eq!(shape.returns, "()");
-        assert!(!shape.fallible);
+        assert_eq!(shape.output.text, "()");
+        assert!(!shape.output.fallible);
     }
 
     #[test]
@@ -196,11 +215,13 @@ mod tests {
         let cases = [
             (quote!(fn f() -> Result<Vec<u8>, &'static str>), "Vec<u8>", true),
             (quote!(fn f() -> std::io::Result<()>), "()", true),
+            (quote!(fn f() -> fmt::Result), "fmt::Result", true),
+            (quote!(fn f() -> !), "!", false),
             (quote!(fn f() -> Option<u8>), "Option<u8>", false),
         ];
         for (signature, returns, fallible) in cases {
             let shape = shape(signature).unwrap();
-            assert_eq!((shape.returns.as_str(), shape.fallible), (returns, fallible));
+            assert_eq!((shape.output.text.as_str(), shape.output.fallible), (returns, fallible));
         }
     }
 

@@ -91,7 +91,7 @@ impl Builder {
     }
 
     /// The worker program. Default: the executable of this process, whose `main` must then begin
-    /// with `brigade_worker::init`.
+    /// with `brigade::init`.
     pub fn program(mut self, program: impl Into<PathBuf>) -> Self {
         self.program = Some(program.into());
         self

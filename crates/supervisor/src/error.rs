@@ -21,7 +21,7 @@ pub enum StartError {
     /// This process is itself a worker program that was started by a pool.
     #[error(
         "this process was started as a worker program but went on to build a pool; \
-         call brigade_worker::init first thing in main"
+         call brigade::init() first thing in main"
     )]
     IsWorker,
     /// A number is out of its range.

@@ -90,7 +90,10 @@ impl Shared {
             let offered: Vec<&str> =
                 self.inbox.hello.tasks.iter().map(|task| &*task.name).collect();
             let offered = offered.join(", ");
-            let reason = format!("no such task: {task}; the worker program offers {offered}");
+            let reason = format!(
+                "no such task: {task}; the worker program offers {offered} (the tasks of a \
+                 dependency are linked only if the program mentions it: extern crate name as _;)"
+            );
             return Err(Failure::Refused(reason));
         };
         if form == Form::Bincode && self.inbox.hello.build != self.own_build {

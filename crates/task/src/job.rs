@@ -109,7 +109,8 @@ impl<T: DeserializeOwned> Job<T> {
     }
 }
 
-fn decode_bincode<T: DeserializeOwned>(output: &[u8]) -> Result<T, String> {
+/// The inverse of what a task's bincode entry does with its result.
+pub(crate) fn decode_bincode<T: DeserializeOwned>(output: &[u8]) -> Result<T, String> {
     codec::decode_value(output).map_err(|error| error.to_string())
 }
 
@@ -138,6 +139,11 @@ impl Job<String> {
 }
 
 impl<T, A> Job<T, A> {
+    /// A call of a task whose types `#[task]` has seen to.
+    pub(crate) fn typed(task: &'static Task, decode: Decode<T>, arguments: A) -> Self {
+        Self::new(Cow::Borrowed(task.name), Some(task), Form::Bincode, arguments, decode)
+    }
+
     fn new(
         task: Cow<'static, str>,
         known: Option<&'static Task>,

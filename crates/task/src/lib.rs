@@ -26,10 +26,9 @@ pub mod registry;
 pub mod task;
 
 mod in_place;
+mod typed;
 
 pub use brigade_macros::task;
-#[doc(hidden)]
-pub use linkme;
 
 pub use self::cell::Settlement;
 pub use self::context::Context;
@@ -40,3 +39,14 @@ pub use self::handle::{Handle, Reserved};
 pub use self::job::{Arguments, Encoded, Job};
 pub use self::registry::Registry;
 pub use self::task::Task;
+
+/// What the code that `#[task]` writes is made of. Nobody else may use it.
+#[doc(hidden)]
+pub mod __private {
+    pub use linkme;
+
+    pub use crate::job::Job;
+    pub use crate::registry::TASKS;
+    pub use crate::task::{Parameter, Source, Task, write};
+    pub use crate::typed::{Fallible, Reader, Typed, Unreadable, argument, output, success};
+}

@@ -8,10 +8,10 @@ use std::fmt;
 
 use brigade_protocol::codec;
 use brigade_protocol::message::{Form, ParameterInfo, TaskError, TaskErrorKind, TaskInfo};
-use serde::Serialize;
 
 use crate::context::Context;
 use crate::json::{self, Arguments};
+use crate::typed::{Complaint, Output};
 
 /// A named function that a worker program offers. `#[task]` makes one.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +24,8 @@ pub struct Task {
     pub returns: &'static str,
     /// One line about what it does.
     pub doc: &'static str,
+    /// Where it is written.
+    pub source: Source,
     /// Runs it: decodes `arguments`, calls the function, appends the encoded result to `output`.
     pub entry: Entry,
 }
@@ -43,6 +45,23 @@ pub struct Parameter {
     pub name: &'static str,
     /// Its type, as text.
     pub kind: &'static str,
+}
+
+/// Where a [`Task`] is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Source {
+    /// The path of its module.
+    pub module: &'static str,
+    /// The file, as the compiler was told of it.
+    pub file: &'static str,
+    /// The line, counted from one.
+    pub line: u32,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "in {} ({}:{})", self.module, self.file, self.line)
+    }
 }
 
 impl Task {
@@ -70,32 +89,35 @@ impl Task {
     }
 }
 
-/// What every [`Task::entry`] made by `#[task]` does: decode the arguments, call the function,
-/// append the encoded result. Nothing is appended unless all of it succeeds.
+/// What every [`Task::entry`] made by `#[task]` does first: it decodes the arguments.
 ///
 /// `A` has as many elements as the task has parameters.
-#[doc(hidden)]
-pub fn call<A: Arguments, T: Serialize, E: fmt::Display>(
+pub(crate) fn read<A: Arguments>(
     task: &Task,
     form: Form,
     arguments: &[u8],
-    output: &mut Vec<u8>,
-    function: impl FnOnce(A) -> Result<T, E>,
-) -> Result<(), TaskError> {
-    let arguments = match form {
+) -> Result<A, TaskError> {
+    match form {
         Form::Bincode => codec::decode_value(arguments).map_err(|error| {
-            json::bad(format!(
-                "the arguments of {}: not bincode of ({}): {error}",
-                task.name,
-                task.kinds()
-            ))
-        })?,
-        Form::Json => json::read(task, arguments)?,
-        Form::Word => json::read_word(task, arguments)?,
-    };
+            let (name, kinds) = (task.name, task.kinds());
+            json::bad(format!("the arguments of {name}: not bincode of ({kinds}): {error}"))
+        }),
+        Form::Json => json::read(task, arguments),
+        Form::Word => json::read_word(task, arguments),
+    }
+}
+
+/// What every [`Task::entry`] made by `#[task]` does last: it appends the encoded result. Nothing is
+/// appended unless all of it succeeds.
+#[doc(hidden)]
+pub fn write<T: Output, E: Complaint>(
+    form: Form,
+    result: Result<T, E>,
+    output: &mut Vec<u8>,
+) -> Result<(), TaskError> {
     // The alternate form: an error of anyhow then tells its causes as well.
-    let result = function(arguments)
-        .map_err(|error| TaskError::new(TaskErrorKind::Failed, format!("{error:#}")))?;
+    let result =
+        result.map_err(|error| TaskError::new(TaskErrorKind::Failed, format!("{error:#}")))?;
     match form {
         Form::Bincode => codec::encode_value(&result, output)
             .map_err(|error| TaskError::new(TaskErrorKind::BadOutput, error.to_string())),
@@ -106,6 +128,7 @@ pub fn call<A: Arguments, T: Serialize, E: fmt::Display>(
 #[cfg(test)]
 mod tests {
     use brigade_protocol::id::{JobId, Ticket};
+    use serde::Serialize;
 
     use super::*;
 
@@ -119,18 +142,18 @@ mod tests {
         /// Tells which job this is, and adds.
         ///
         /// No more than that.
-        #[task(crate = crate)]
+        #[task(crate = crate, unlisted)]
         pub(super) fn tell_job(context: &Context, plus: u64) -> Result<u64, String> {
             let refuse = || format!("{plus} is too much");
             context.job().0.checked_add(plus).ok_or_else(refuse)
         }
 
-        #[task(crate = crate, name = "one-pair")]
+        #[task(crate = crate, unlisted, name = "one-pair")]
         pub(super) fn pair(a: u8, r#type: Vec<u8>) -> BTreeMap<(u8, u8), usize> {
             BTreeMap::from([((a, a), r#type.len())])
         }
 
-        #[task(crate = crate)]
+        #[task(crate = crate, unlisted)]
         pub(super) fn nothing() {}
     }
 

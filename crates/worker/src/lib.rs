@@ -5,14 +5,15 @@
 //!  supervisor ── starts ──▶ fork server (init) ── forks ──▶ worker ── runs ──▶ tasks (registry)
 //! ```
 //!
-//! A worker program is any program that calls [`init`] first thing in `main`, or that leaves its
-//! whole `main` to [`serve()`]. What it offers is a [`Registry`] of [tasks](Task), which
-//! [`#[task]`](macro@task) makes of functions; [`builtin`] has some that come with Brigade.
+//! A worker program is any program that calls [`init()`] first thing in `main`, or that leaves its
+//! whole `main` to [`serve()`]. What it offers are its [tasks](Task), which [`#[task]`](macro@task) makes
+//! of functions: all of them, or those of a [`Registry`] that is given to [`init_with`]. [`builtin`] has
+//! some that come with Brigade, and that are offered only by a registry.
 //!
-//! ```no_run
-//! use brigade_worker::{Registry, builtin, init};
+//! ```
+//! use brigade_worker::{builtin, init_with};
 //!
-//! init(&builtin::registry()); // started as a worker, this program does not get further
+//! init_with(&builtin::registry()); // started as a worker, this program does not get further
 //! ```
 //!
 //! Nothing here decides anything: what runs where, what is tried again and who must die is the
@@ -29,4 +30,12 @@ mod worker;
 
 pub use brigade_task::{Context, Registry, Task, task};
 
-pub use self::serve::{init, serve};
+pub use self::serve::{init, init_with, serve, serve_with};
+
+/// What the code that macros write is made of. Nobody else may use it.
+#[doc(hidden)]
+pub mod __private {
+    pub use brigade_task::__private::*;
+
+    pub use crate::serve::init_before_main;
+}

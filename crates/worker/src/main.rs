@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use brigade_worker::{builtin, serve};
+use brigade_worker::{builtin, serve_with};
 
 fn main() -> ExitCode {
-    serve(&builtin::registry())
+    serve_with(&builtin::registry())
 }

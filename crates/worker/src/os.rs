@@ -101,6 +101,12 @@ pub(crate) fn default_action(which: Signal) -> nix::Result<()> {
     unsafe { signal::signal(which, SigHandler::SigDfl) }.map(drop)
 }
 
+/// Ignores SIGPIPE, as the standard library does before `main`: a write that nobody reads is an error.
+pub(crate) fn ignore_broken_pipes() -> nix::Result<()> {
+    // SAFETY: to ignore a signal is no handler, so there is no code that could be unsafe to run.
+    unsafe { signal::signal(Signal::SIGPIPE, SigHandler::SigIgn) }.map(drop)
+}
+
 /// Closes every descriptor from 3 on, whoever left it open.
 pub(crate) fn close_strays() -> io::Result<()> {
     // SAFETY: called before this process opens any descriptor of its own; those that are open

@@ -8,7 +8,7 @@ use brigade_tests::faults::plain::Told;
 use brigade_tests::{DEADLINE, faults, process};
 
 fn main() -> ExitCode {
-    brigade_worker::init(&faults::registry());
+    brigade_worker::init_with(&faults::registry());
     let findings = match std::env::args().nth(1).as_deref() {
         Some("typed") => typed(),
         Some("fib") => fib(),

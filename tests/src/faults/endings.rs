@@ -13,7 +13,7 @@ use nix::unistd::Pid;
 use crate::gate;
 
 /// Panics: HOW is `plain`, or `payload` for one whose payload panics when it is dropped.
-#[task]
+#[task(unlisted)]
 pub fn panic(how: String) {
     struct Nasty;
     impl Drop for Nasty {
@@ -28,19 +28,19 @@ pub fn panic(how: String) {
 }
 
 /// Returns an error.
-#[task]
+#[task(unlisted)]
 pub fn fail(message: String) -> Result<(), String> {
     Err(message)
 }
 
 /// Exits with CODE, with all that an exit does.
-#[task]
+#[task(unlisted)]
 pub fn exit(code: i32) {
     process::exit(code);
 }
 
 /// Exits at once with CODE, in another thread than the one that runs the job.
-#[task]
+#[task(unlisted)]
 pub fn exit_in_thread(code: i32) {
     thread::spawn(move || {
         // SAFETY: `_exit` is always safe to call; it does not return.
@@ -50,13 +50,13 @@ pub fn exit_in_thread(code: i32) {
 }
 
 /// Aborts.
-#[task]
+#[task(unlisted)]
 pub fn abort() {
     process::abort();
 }
 
 /// Sends its process SIGNAL.
-#[task]
+#[task(unlisted)]
 pub fn raise(signal: i32) {
     let signal = Signal::try_from(signal).expect("a signal");
     // Twice, because the handler that std has for SIGBUS and SIGSEGV takes the first one away.
@@ -67,7 +67,7 @@ pub fn raise(signal: i32) {
 }
 
 /// Reads where nothing is.
-#[task]
+#[task(unlisted)]
 pub fn segfault() -> u8 {
     let nowhere = black_box(ptr::null::<u8>());
     // SAFETY: none. It is not safe, and what the processor then does is the point of this task.
@@ -75,7 +75,7 @@ pub fn segfault() -> u8 {
 }
 
 /// Uses up its stack.
-#[task]
+#[task(unlisted)]
 pub fn overflow() -> u64 {
     fn descend(depth: u64) -> u64 {
         let room = black_box([depth; 128]);
@@ -85,7 +85,7 @@ pub fn overflow() -> u64 {
 }
 
 /// Never ends by itself; says at GATE that it runs.
-#[task]
+#[task(unlisted)]
 pub fn hang(context: &Context, gate: String) {
     let stream = gate::visit(context, &gate).expect("the gate is there");
     black_box(&stream);
@@ -93,7 +93,7 @@ pub fn hang(context: &Context, gate: String) {
 }
 
 /// Kills everything in its process group.
-#[task]
+#[task(unlisted)]
 pub fn kill_group() {
     signal::kill(Pid::from_raw(0), Signal::SIGKILL).expect("one may kill oneself");
     sleep_for_ever();
@@ -101,7 +101,7 @@ pub fn kill_group() {
 
 /// Fails in the way that HOW says (`error`, `panic`, `exit`) until it has been started TIMES times,
 /// which the file COUNTER remembers; then gives its attempt back.
-#[task]
+#[task(unlisted)]
 pub fn fail_until(
     context: &Context,
     counter: String,

@@ -13,7 +13,7 @@ use crate::gate;
 
 /// Forks a copy of its worker that holds every descriptor open, waits at GATE, and then does what
 /// THEN says: `return`, `exit` or `hang`.
-#[task]
+#[task(unlisted)]
 pub fn fork(context: &Context, gate: String, then: String) {
     let mut stream = gate::visit(context, &gate).expect("the gate is there");
     // SAFETY: the child of this process, which has several threads, calls nothing but `pause`.
@@ -27,7 +27,7 @@ pub fn fork(context: &Context, gate: String, then: String) {
 
 /// Starts a program that never ends and holds the way to GATE open; HOW is `child`, or `session`
 /// for one in a session of its own. Waits at the gate, then does what THEN says, as [`fork()`].
-#[task]
+#[task(unlisted)]
 #[expect(clippy::zombie_processes, reason = "leaving it behind is what this task is for")]
 pub fn leave(context: &Context, gate: String, how: String, then: String) {
     let mut stream = gate::visit(context, &gate).expect("the gate is there");

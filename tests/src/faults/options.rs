@@ -19,27 +19,27 @@ use super::wire;
 static LOADED: Mutex<Vec<(String, u32)>> = Mutex::new(Vec::new());
 
 /// Keeps TEXT for [`loaded`]; a thread that it starts is gone when it returns.
-#[task]
+#[task(unlisted)]
 pub fn load(text: String) {
     let keep = || LOADED.lock().expect("nobody panics").push((text, std::process::id()));
     std::thread::scope(|scope| scope.spawn(keep).join()).expect("nobody panics");
 }
 
 /// What was loaded, and whether this very process did it.
-#[task]
+#[task(unlisted)]
 pub fn loaded() -> Vec<(String, bool)> {
     let loaded = LOADED.lock().expect("nobody panics");
     loaded.iter().map(|(text, pid)| (text.clone(), *pid == std::process::id())).collect()
 }
 
 /// Prints TEXT without an end of the line.
-#[task]
+#[task(unlisted)]
 pub fn mutter(text: String) {
     std::io::stdout().write_all(text.as_bytes()).expect("somebody reads");
 }
 
 /// Panics, and once more while that is going on, which ends the process.
-#[task]
+#[task(unlisted)]
 pub fn panic_twice() {
     struct Again;
     impl Drop for Again {
@@ -52,13 +52,13 @@ pub fn panic_twice() {
 }
 
 /// Fails if there is no file PATH.
-#[task]
+#[task(unlisted)]
 pub fn need(path: PathBuf) -> Result<(), String> {
     fs::metadata(&path).map(drop).map_err(|error| format!("{}: {error}", path.display()))
 }
 
 /// The working directory, the niceness, and the values of the variables NAMES.
-#[task]
+#[task(unlisted)]
 pub fn surroundings(names: Vec<String>) -> (PathBuf, i32, Vec<Option<String>>) {
     let stat = fs::read_to_string("/proc/self/stat").expect("/proc is mounted");
     let fields = stat.rsplit(") ").next().expect("fields follow the name");
@@ -68,7 +68,7 @@ pub fn surroundings(names: Vec<String>) -> (PathBuf, i32, Vec<Option<String>>) {
 }
 
 /// Leaves COUNT threads behind.
-#[task]
+#[task(unlisted)]
 pub fn thread_behind(count: u32) {
     for _ in 0..count {
         std::thread::spawn(std::thread::park);
@@ -76,7 +76,7 @@ pub fn thread_behind(count: u32) {
 }
 
 /// Leaks BYTES, which are touched; gives its pid back, or exits if THEN is `exit`.
-#[task]
+#[task(unlisted)]
 pub fn eat(bytes: usize, then: String) -> u32 {
     black_box(vec![1_u8; bytes].leak());
     if then == "exit" {
@@ -86,7 +86,7 @@ pub fn eat(bytes: usize, then: String) -> u32 {
 }
 
 /// Uses MILLISECONDS of CPU time, and then does what THEN says: `fail`, `return` or `hang`.
-#[task]
+#[task(unlisted)]
 pub fn burn(milliseconds: i64, then: String) -> Result<(), String> {
     let used = || {
         let usage = getrusage(UsageWho::RUSAGE_THREAD).expect("it is known");
@@ -104,7 +104,7 @@ pub fn burn(milliseconds: i64, then: String) -> Result<(), String> {
 }
 
 /// Says TIMES times that its worker has grown; then never ends.
-#[task]
+#[task(unlisted)]
 pub fn claim_growth(times: u32) {
     let message = codec::encode(&FromWorker::Grown).expect("it is a message");
     for _ in 0..times {

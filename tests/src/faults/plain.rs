@@ -17,13 +17,13 @@ fn told(context: &Context, value: String) -> Told {
 }
 
 /// Gives VALUE back, with attempt and pid.
-#[task]
+#[task(unlisted)]
 pub fn tell(context: &Context, value: String) -> Told {
     told(context, value)
 }
 
 /// Runs until it is let go at GATE.
-#[task]
+#[task(unlisted)]
 pub fn hold(context: &Context, gate: String) -> io::Result<Told> {
     let mut stream = gate::visit(context, &gate)?;
     gate::wait(&mut stream)?;
@@ -34,7 +34,7 @@ pub fn hold(context: &Context, gate: String) -> io::Result<Told> {
 /// twice X.
 ///
 /// The file is an account of what ran that the system under test has no hand in.
-#[task]
+#[task(unlisted)]
 pub fn log(context: &Context, log: String, x: u64, microseconds: u64) -> io::Result<u64> {
     let mut file = OpenOptions::new().append(true).create(true).open(log)?;
     // One write: lines of several processes do not mix.
@@ -45,19 +45,19 @@ pub fn log(context: &Context, log: String, x: u64, microseconds: u64) -> io::Res
 }
 
 /// A text of so many BYTES.
-#[task]
+#[task(unlisted)]
 pub fn fill(bytes: usize) -> String {
     "x".repeat(bytes)
 }
 
 /// How long TEXT is, and the sum of its bytes.
-#[task]
+#[task(unlisted)]
 pub fn measure(text: String) -> (usize, u64) {
     (text.len(), text.bytes().map(u64::from).sum())
 }
 
 /// Prints LINES, by turns on both streams, and then does what THEN says: `return` or `exit`.
-#[task]
+#[task(unlisted)]
 pub fn say(lines: Vec<String>, then: String) {
     for (index, line) in lines.iter().enumerate() {
         let line = format!("{line}\n");
@@ -74,7 +74,7 @@ pub fn say(lines: Vec<String>, then: String) {
 }
 
 /// Prints so many BYTES, in lines.
-#[task]
+#[task(unlisted)]
 pub fn flood(bytes: usize) -> usize {
     let line = [&[b'y'; 99][..], b"\n"].concat();
     let mut stdout = io::stdout().lock();
@@ -87,7 +87,7 @@ pub fn flood(bytes: usize) -> usize {
 }
 
 /// How many bytes there are on standard input.
-#[task]
+#[task(unlisted)]
 pub fn read_all() -> io::Result<usize> {
     let mut bytes = Vec::new();
     io::stdin().read_to_end(&mut bytes)

@@ -19,7 +19,7 @@ use nix::sys::socket::{self, MsgFlags, SockType, getsockopt, sockopt};
 use super::endings::sleep_for_ever;
 
 /// Closes its worker's channels, and then does what THEN says: `return` or `hang`.
-#[task]
+#[task(unlisted)]
 pub fn close(then: String) {
     for channel in channels() {
         // SAFETY: none: what belongs to somebody else is closed, which is the point of this task.
@@ -32,7 +32,7 @@ pub fn close(then: String) {
 
 /// Sends so many packets of noise on its worker's channels, each a message as the transport has
 /// them with a content that means nothing; then never ends.
-#[task]
+#[task(unlisted)]
 pub fn garble(packets: u32) {
     for _ in 0..packets {
         send(&[0xff; 100]);
@@ -42,7 +42,7 @@ pub fn garble(packets: u32) {
 
 /// Answers for a job that its worker does not have; WHOSE is `another` job, or another `attempt`
 /// at its own. Then never ends.
-#[task]
+#[task(unlisted)]
 pub fn lie(context: &Context, whose: String) {
     let own = Ticket { job: context.job(), attempt: context.attempt() };
     let ticket = match &*whose {
@@ -57,7 +57,7 @@ pub fn lie(context: &Context, whose: String) {
 }
 
 /// Says something about other jobs that no honest worker says, as WHAT tells, and never ends.
-#[task]
+#[task(unlisted)]
 pub fn meddle(context: &Context, what: String) {
     let own = Ticket { job: context.job(), attempt: context.attempt() };
     for message in mischief(own, &what) {
@@ -67,7 +67,7 @@ pub fn meddle(context: &Context, what: String) {
 }
 
 /// Says something odd that a worker may say, as WHAT tells.
-#[task]
+#[task(unlisted)]
 pub fn mumble(context: &Context, what: String) {
     let own = Ticket { job: context.job(), attempt: context.attempt() };
     for message in oddity(own, &what) {
@@ -181,7 +181,7 @@ fn say(message: &FromWorker<'_>) {
 
 /// Writes so many BYTES on its worker's channels that are no packet of the transport at all; then
 /// never ends.
-#[task]
+#[task(unlisted)]
 pub fn scribble(bytes: usize) {
     for channel in channels() {
         let _ = socket::send(channel, &vec![b'x'; bytes], MsgFlags::MSG_DONTWAIT);

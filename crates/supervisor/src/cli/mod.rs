@@ -61,7 +61,7 @@ pub fn main() -> ExitCode {
 /// Runs the program with these tasks. Call it first thing in `main`: in a process that was started
 /// as a worker program it does not return.
 pub fn main_with(registry: &Registry) -> ExitCode {
-    brigade_worker::init(registry);
+    brigade_worker::init_with(registry);
     let panicked = notice_panics();
     let code = panic::catch_unwind(supervise).unwrap_or(code::BUG);
     ExitCode::from(if panicked.load(Ordering::SeqCst) { code::BUG } else { code })

@@ -9,35 +9,35 @@ use crate::context::Context;
 mod tasks {
     use brigade_macros::task;
 
-    #[task(crate = crate)]
+    #[task(crate = crate, unlisted)]
     pub(super) fn pow(base: f64, exponent: f64) -> f64 {
         base.powf(exponent)
     }
 
-    #[task(crate = crate)]
+    #[task(crate = crate, unlisted)]
     pub(super) fn length(text: String) -> usize {
         text.len()
     }
 
-    #[task(crate = crate)]
+    #[task(crate = crate, unlisted)]
     pub(super) fn sum(bytes: Vec<u8>) -> u64 {
         bytes.into_iter().map(u64::from).sum()
     }
 
-    #[task(crate = crate)]
+    #[task(crate = crate, unlisted)]
     pub(super) fn greet(name: Option<String>, times: Option<u8>) -> String {
         format!("{name:?} {times:?}")
     }
 
-    #[task(crate = crate)]
+    #[task(crate = crate, unlisted)]
     pub(super) fn nothing() {}
 
-    #[task(crate = crate)]
+    #[task(crate = crate, unlisted)]
     pub(super) fn raw(value: Box<serde_json::value::RawValue>) -> Box<serde_json::value::RawValue> {
         value
     }
 
-    #[task(crate = crate)]
+    #[task(crate = crate, unlisted)]
     pub(super) fn maybe(value: Option<u8>) -> Option<u8> {
         value
     }

@@ -29,13 +29,13 @@ pub fn registry() -> Registry {
 }
 
 /// Counts the primes p with FROM <= p < TO.
-#[task]
+#[task(crate = ::brigade_task, unlisted)]
 pub fn prime_count(from: u64, to: u64) -> Result<u64, primes::BeyondLimit> {
     primes::count(from, to)
 }
 
 /// Sleeps for SECONDS and says so.
-#[task]
+#[task(crate = ::brigade_task, unlisted)]
 pub fn sleep(seconds: f64) -> Result<String, String> {
     let duration = Duration::try_from_secs_f64(seconds)
         .map_err(|error| format!("cannot sleep for {seconds} seconds: {error}"))?;
@@ -45,7 +45,7 @@ pub fn sleep(seconds: f64) -> Result<String, String> {
 }
 
 /// Doubles X, a whole number or a fraction.
-#[task]
+#[task(crate = ::brigade_task, unlisted)]
 pub fn double(x: Number) -> Result<Number, String> {
     x.double().ok_or_else(|| format!("{x} is too large to be doubled"))
 }
@@ -54,7 +54,7 @@ pub fn double(x: Number) -> Result<Number, String> {
 ///
 /// Whole numbers give a whole number if it fits 128 bits; everything else is a fraction. What is
 /// no finite number is an error.
-#[task]
+#[task(crate = ::brigade_task, unlisted)]
 pub fn pow(base: Number, exponent: Number) -> Result<Number, String> {
     match base.pow(exponent) {
         Number::Float(power) if !power.is_finite() => {
@@ -65,13 +65,13 @@ pub fn pow(base: Number, exponent: Number) -> Result<Number, String> {
 }
 
 /// Joins A, B and C with spaces; what is not a string is written as JSON.
-#[task]
+#[task(crate = ::brigade_task, unlisted)]
 pub fn format(a: Value, b: Value, c: Value) -> String {
     [a.text(), b.text(), c.text()].join(" ")
 }
 
 /// Gives VALUE back as it is.
-#[task]
+#[task(crate = ::brigade_task, unlisted)]
 pub fn echo(value: Value) -> Value {
     value
 }
@@ -183,7 +183,7 @@ mod tests {
                         value is negative";
         assert_failed(&sleep::TASK, "-1", negative);
         for seconds in [f64::NAN, f64::INFINITY, 1e30] {
-            assert!(sleep(seconds).is_err(), "{seconds}");
+            assert!(sleep::call(seconds).is_err(), "{seconds}");
         }
     }
 

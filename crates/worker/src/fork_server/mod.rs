@@ -224,7 +224,8 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Threads => f.write_str(
-                "init must be called before any other thread starts: make it the first line of main",
+                "init must be called before any other thread starts: make it the first line of main, \
+                 or, in tests, use brigade::test_support!()",
             ),
             Self::Proc(error) => write!(f, "cannot read /proc: {error}; it must be mounted"),
             Self::System(errno) => write!(f, "cannot set itself up: {}", errno.desc()),

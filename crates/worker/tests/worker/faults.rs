@@ -34,14 +34,14 @@ pub(crate) fn registry() -> Registry {
 }
 
 /// Runs until somebody opens the named pipe at PATH for writing.
-#[task]
+#[task(crate = ::brigade_task, unlisted)]
 fn hold(path: String) -> u64 {
     drop(fs::File::open(path));
     0
 }
 
 /// Panics; if NASTY, with a payload that panics once more when it is dropped.
-#[task]
+#[task(crate = ::brigade_task, unlisted)]
 fn panics(nasty: bool) {
     struct Nasty;
     impl Drop for Nasty {
@@ -56,19 +56,19 @@ fn panics(nasty: bool) {
 }
 
 /// Exits.
-#[task]
+#[task(crate = ::brigade_task, unlisted)]
 fn exit(code: i32) {
     std::process::exit(code);
 }
 
 /// Gets a signal.
-#[task]
+#[task(crate = ::brigade_task, unlisted)]
 fn kill(number: i32) {
     signal::raise(Signal::try_from(number).expect("a signal")).expect("sent");
 }
 
 /// Uses up the stack.
-#[task]
+#[task(crate = ::brigade_task, unlisted)]
 fn overflow(depth: u64) -> u64 {
     fn descend(depth: u64) -> u64 {
         let room = black_box([depth; 64]);
@@ -78,7 +78,7 @@ fn overflow(depth: u64) -> u64 {
 }
 
 /// Leaves a process behind, in a session of its own if ESCAPE.
-#[task]
+#[task(crate = ::brigade_task, unlisted)]
 #[expect(clippy::zombie_processes, reason = "it is what this task is for")]
 fn leave(escape: bool) -> u32 {
     let program = if escape { &["setsid", "sleep", "1000"][..] } else { &["sleep", "1000"] };
@@ -87,7 +87,7 @@ fn leave(escape: bool) -> u32 {
 }
 
 /// Tells what it finds: session leader or not, bytes on standard input, blocked signals, environment.
-#[task]
+#[task(crate = ::brigade_task, unlisted)]
 fn surroundings() -> Vec<String> {
     let mut input = Vec::new();
     std::io::stdin().read_to_end(&mut input).expect("readable");
@@ -107,7 +107,7 @@ fn surroundings() -> Vec<String> {
 }
 
 /// A text of so many bytes.
-#[task]
+#[task(crate = ::brigade_task, unlisted)]
 fn fill(bytes: usize) -> String {
     "x".repeat(bytes)
 }
@@ -116,7 +116,7 @@ fn fill(bytes: usize) -> String {
 static LOADED: Mutex<Vec<(String, u32)>> = Mutex::new(Vec::new());
 
 /// Keeps TEXT for [`loaded`], unless it is empty; a thread that it starts is gone when it returns.
-#[task]
+#[task(crate = ::brigade_worker, unlisted)]
 fn load(text: String) -> Result<(), String> {
     let mut input = String::new();
     std::io::stdin().read_to_string(&mut input).map_err(|error| error.to_string())?;
@@ -131,14 +131,14 @@ fn load(text: String) -> Result<(), String> {
 }
 
 /// What was loaded, and whether in this process.
-#[task]
+#[task(crate = ::brigade_worker, unlisted)]
 fn loaded() -> Vec<(String, bool)> {
     let loaded = LOADED.lock().expect("nobody panics");
     loaded.iter().map(|(text, pid)| (text.clone(), *pid == std::process::id())).collect()
 }
 
 /// The niceness of the process that it runs in.
-#[task]
+#[task(crate = ::brigade_worker, unlisted)]
 fn niceness() -> i32 {
     let stat = fs::read_to_string("/proc/self/stat").expect("readable");
     let fields = stat.rsplit(") ").next().expect("fields follow the name");
@@ -146,7 +146,7 @@ fn niceness() -> i32 {
 }
 
 /// Leaves so many threads behind.
-#[task]
+#[task(crate = ::brigade_worker, unlisted)]
 fn thread_behind(count: u32) {
     for _ in 0..count {
         std::thread::spawn(std::thread::park);
@@ -154,13 +154,13 @@ fn thread_behind(count: u32) {
 }
 
 /// Leaks so many bytes.
-#[task]
+#[task(crate = ::brigade_worker, unlisted)]
 fn eat(bytes: usize) {
     black_box(vec![1_u8; bytes].leak());
 }
 
 /// Burns so many milliseconds of CPU time, and fails unless WELL.
-#[task]
+#[task(crate = ::brigade_worker, unlisted)]
 fn burn(milliseconds: i64, well: bool) -> Result<(), String> {
     use nix::sys::resource::{UsageWho, getrusage};
     use nix::sys::time::TimeValLike;
@@ -176,7 +176,7 @@ fn burn(milliseconds: i64, well: bool) -> Result<(), String> {
 }
 
 /// Does nothing for so many milliseconds, and fails.
-#[task]
+#[task(crate = ::brigade_worker, unlisted)]
 fn doze(milliseconds: u64) -> Result<(), String> {
     std::thread::sleep(std::time::Duration::from_millis(milliseconds));
     Err("dozed".into())

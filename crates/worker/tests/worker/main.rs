@@ -76,7 +76,7 @@ fn main() {
     if std::env::var_os(THREAD_FIRST).is_some() {
         std::thread::spawn(std::thread::park);
     }
-    brigade_worker::init(&faults::registry());
+    brigade_worker::init_with(&faults::registry());
 
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let (flags, names): (Vec<_>, Vec<_>) = arguments.iter().partition(|text| text.starts_with('-'));

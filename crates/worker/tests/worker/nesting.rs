@@ -32,13 +32,13 @@ fn echo(value: &str) -> Job<String> {
 }
 
 /// Has TASK run with these ARGUMENTS, and gives back what came of it.
-#[task]
+#[task(crate = ::brigade_worker, unlisted)]
 fn delegate(context: &Context, task: String, arguments: String) -> Result<String, JobError> {
     context.submit(Job::json(task, arguments)).result()
 }
 
 /// Submits so many jobs, and waits for none.
-#[task]
+#[task(crate = ::brigade_worker, unlisted)]
 fn submit_many(context: &Context, count: u32) {
     for number in 0..count {
         context.submit(echo(&number.to_string()));
@@ -46,7 +46,7 @@ fn submit_many(context: &Context, count: u32) {
 }
 
 /// Waits for a job, but only for so many MILLISECONDS.
-#[task]
+#[task(crate = ::brigade_worker, unlisted)]
 fn wait_a_while(context: &Context, milliseconds: u64) -> Result<String, JobError> {
     match context.submit(echo("1")).result_timeout(Duration::from_millis(milliseconds)) {
         Ok(result) => result,
@@ -55,7 +55,7 @@ fn wait_a_while(context: &Context, milliseconds: u64) -> Result<String, JobError
 }
 
 /// Reserves two seats, and uses the first.
-#[task]
+#[task(crate = ::brigade_worker, unlisted)]
 fn reserve(context: &Context) {
     let (used, unused) = (context.reserve(), context.reserve::<String>());
     context.submit_as(used, echo("1"));
@@ -63,14 +63,14 @@ fn reserve(context: &Context) {
 }
 
 /// Asks everything that can be asked about a job.
-#[task]
+#[task(crate = ::brigade_worker, unlisted)]
 fn ask(context: &Context) -> (bool, bool, bool) {
     let job = context.submit(echo("1"));
     (job.done(), job.cancel(), job.kill())
 }
 
 /// Submits a job that has so many handles among its arguments.
-#[task]
+#[task(crate = ::brigade_worker, unlisted)]
 fn crowd(context: &Context, handles: usize) -> Result<(), JobError> {
     let seat = context.reserve::<String>();
     let handles: Vec<Handle<String>> = vec![seat.handle(); handles];
@@ -79,13 +79,13 @@ fn crowd(context: &Context, handles: usize) -> Result<(), JobError> {
 }
 
 /// Does nothing with HANDLES.
-#[task]
+#[task(crate = ::brigade_worker, unlisted)]
 fn take_handles(handles: Vec<Handle<String>>) {
     drop(handles);
 }
 
 /// Opens the gate at PATH and runs until it is asked to stop.
-#[task]
+#[task(crate = ::brigade_worker, unlisted)]
 fn until_stopped(context: &Context, path: String) {
     drop(File::open(path));
     while !context.is_cancelled() {
@@ -94,7 +94,7 @@ fn until_stopped(context: &Context, path: String) {
 }
 
 /// Whether nobody has asked it to stop.
-#[task]
+#[task(crate = ::brigade_worker, unlisted)]
 fn is_wanted(context: &Context) -> bool {
     !context.is_cancelled()
 }
@@ -102,13 +102,13 @@ fn is_wanted(context: &Context) -> bool {
 static KEPT: Mutex<Option<Future<String>>> = Mutex::new(None);
 
 /// Submits a job and keeps its future for another job of this process.
-#[task]
+#[task(crate = ::brigade_worker, unlisted)]
 fn keep_future(context: &Context) {
     *KEPT.lock().expect("no job panics with it") = Some(context.submit(echo("1")));
 }
 
 /// Tries everything with the future that another job has kept.
-#[task]
+#[task(crate = ::brigade_worker, unlisted)]
 fn use_future() -> Result<String, JobError> {
     let future = KEPT.lock().expect("no job panics with it").take().expect("it was kept");
     assert!(!future.done() && !future.running() && !future.cancel());
@@ -117,7 +117,7 @@ fn use_future() -> Result<String, JobError> {
 }
 
 /// Has two threads of its own which each submit a job and wait for it.
-#[task]
+#[task(crate = ::brigade_worker, unlisted)]
 fn in_threads(context: &Context) -> Result<Vec<String>, JobError> {
     thread::scope(|scope| {
         let threads = ["1", "2"].map(|value| scope.spawn(|| context.submit(echo(value)).result()));
@@ -126,7 +126,7 @@ fn in_threads(context: &Context) -> Result<Vec<String>, JobError> {
 }
 
 /// While one of its threads waits, and the gate at PATH is passed, it submits another job.
-#[task]
+#[task(crate = ::brigade_worker, unlisted)]
 fn submit_beside_a_wait(context: &Context, path: String) -> Result<String, JobError> {
     thread::scope(|scope| {
         let first = context.submit(echo("1"));
@@ -138,7 +138,7 @@ fn submit_beside_a_wait(context: &Context, path: String) -> Result<String, JobEr
 }
 
 /// Asks about a second job when the first has ended, in the callback.
-#[task]
+#[task(crate = ::brigade_worker, unlisted)]
 fn call_back(context: &Context) -> Result<String, JobError> {
     let (first, second) = (context.submit(echo("1")), context.submit(echo("2")));
     first.on_done(move |_| {
@@ -148,7 +148,7 @@ fn call_back(context: &Context) -> Result<String, JobError> {
 }
 
 /// Tells that it has come so far, and passes the gate at PATH.
-#[task]
+#[task(crate = ::brigade_worker, unlisted)]
 fn tell_progress(context: &Context, done: u64, total: u64, path: String) {
     context.progress(done, total);
     drop(File::open(path));

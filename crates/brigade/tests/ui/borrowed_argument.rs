@@ -1,0 +1,8 @@
+//! Arguments come from another process.
+
+#[brigade::task]
+fn length(text: &str) -> usize {
+    text.len()
+}
+
+fn main() {}

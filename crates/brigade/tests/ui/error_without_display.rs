@@ -1,0 +1,10 @@
+//! An error that says nothing.
+
+struct Silent;
+
+#[brigade::task]
+fn fail() -> Result<(), Silent> {
+    Err(Silent)
+}
+
+fn main() {}
