@@ -16,17 +16,24 @@ pub mod cell;
 pub mod context;
 pub mod executor;
 pub mod future;
+pub mod gather;
 pub mod handle;
 pub mod host;
 pub mod job;
 pub mod json;
+pub mod map;
 pub mod panics;
 pub mod registry;
+pub mod scope;
 pub mod task;
 
 mod in_place;
+mod inherent;
+#[cfg(test)]
+mod tests;
 
 pub use brigade_macros::task;
+pub use brigade_protocol::error::JobError;
 #[doc(hidden)]
 pub use linkme;
 
@@ -34,7 +41,10 @@ pub use self::cell::Settlement;
 pub use self::context::Context;
 pub use self::executor::Executor;
 pub use self::future::Future;
+pub use self::gather::{AsCompleted, ReturnWhen, Unfinished, Waited, as_completed, wait};
 pub use self::handle::{Handle, Reserved};
 pub use self::job::{Arguments, Encoded, Job};
+pub use self::map::{Map, MapUnordered};
 pub use self::registry::Registry;
+pub use self::scope::Scope;
 pub use self::task::Task;
