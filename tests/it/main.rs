@@ -1,7 +1,7 @@
 //! The end-to-end tests: each promise of the design as something that can be seen from outside.
 //!
 //! * the library, with the tasks that misbehave in its workers: [`table`], [`crash`], [`cancel`],
-//!   [`recall`], [`drain`], [`payload`], [`typed`], [`chaos`], [`siege`];
+//!   [`recall`], [`drain`], [`gather`], [`payload`], [`typed`], [`chaos`], [`siege`];
 //! * the program: [`program`], [`records`], [`signals`], [`start`], [`orphans`], [`stream`], [`soak`],
 //!   [`surroundings`];
 //! * the house: [`tidy`].
@@ -15,6 +15,7 @@ mod cancel;
 mod chaos;
 mod crash;
 mod drain;
+mod gather;
 mod orphans;
 mod payload;
 mod pools;

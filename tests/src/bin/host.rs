@@ -12,6 +12,7 @@ fn main() -> ExitCode {
     let findings = match std::env::args().nth(1).as_deref() {
         Some("typed") => typed(),
         Some("before-and-after") => before_and_after(),
+        Some("map-a-million") => map_a_million(),
         _ => return ExitCode::from(2),
     };
     for finding in findings {
@@ -51,6 +52,23 @@ fn show<T: std::fmt::Debug>(future: Future<T>) -> String {
         Ok(value) => format!("ok {value:?}"),
         Err(error) => format!("{}: {error}", JobError::failure(&error).name()),
     }
+}
+
+/// The sum of a million results of each map, and by how many KiB that made the process grow.
+fn map_a_million() -> Vec<String> {
+    let pool = pool();
+    let numbers = |count: u64| (0..count).map(|x| Job::json("double", format!("[{x}]")));
+    let number = |result: Result<String, JobError>| {
+        result.expect("it succeeds").parse::<u64>().expect("it is a number")
+    };
+    let size = || process::size_kib(std::process::id(), "VmHWM").expect("this process exists");
+    let sum: u64 = pool.map(numbers(100_000)).map(number).sum();
+    assert_eq!(sum, 100_000 * 99_999);
+    let before = size();
+    let ordered: u64 = pool.map(numbers(1_000_000)).map(number).sum();
+    let unordered: u64 =
+        pool.map_unordered(numbers(1_000_000)).map(|(_, result)| number(result)).sum();
+    vec![ordered.to_string(), unordered.to_string(), (size() - before).to_string()]
 }
 
 /// Descriptors and children before a few pools were used and dropped, and after.

@@ -2,10 +2,12 @@
 //!
 //! * [`plain`]: tasks that behave, and say which attempt they were;
 //! * [`endings`]: tasks that take their worker down, or themselves;
+//! * [`gathering`]: tasks that gather the results of other jobs;
 //! * [`kin`]: tasks that leave processes behind;
 //! * [`wire`]: tasks that meddle with their worker's channels.
 
 pub mod endings;
+pub mod gathering;
 pub mod kin;
 pub mod plain;
 pub mod wire;
@@ -34,6 +36,7 @@ pub fn registry() -> Registry {
         &endings::hang::TASK,
         &endings::kill_group::TASK,
         &endings::fail_until::TASK,
+        &gathering::gather::TASK,
         &kin::fork::TASK,
         &kin::leave::TASK,
         &wire::close::TASK,
