@@ -56,14 +56,12 @@ impl Gathering {
         cell: &Arc<Cell>,
         host: &Arc<dyn Host>,
     ) {
-        let group = match self.groups.iter_mut().find(|group| group.host.pool() == host.pool()) {
-            Some(group) => group,
-            None => {
-                self.groups.push(Group { host: Arc::clone(host), pending: BTreeMap::new() });
-                self.groups.last_mut().unwrap_or_else(|| unreachable!("it was just put there"))
-            }
-        };
-        group.pending.insert(number, job);
+        let group = self.groups.iter().position(|group| group.host.pool() == host.pool());
+        let group = group.unwrap_or_else(|| {
+            self.groups.push(Group { host: Arc::clone(host), pending: BTreeMap::new() });
+            self.groups.len() - 1
+        });
+        self.groups[group].pending.insert(number, job);
         cell.watch_by_arrivals(&self.arrivals, number);
     }
 

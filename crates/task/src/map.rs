@@ -225,12 +225,11 @@ impl<T, A: Arguments, I: Iterator<Item = Job<T, A>>> Flow<T, I> {
         let first = first.map(|(number, Undelivered { future, .. })| {
             (*number, future.job(), future.task().to_owned())
         });
-        let (number, job, task) = match first {
-            Some(first) => first,
-            None => {
-                let job = self.pull()?;
-                (self.next, self.host.new_id(), job.task().to_owned())
-            }
+        let (number, job, task) = if let Some(first) = first {
+            first
+        } else {
+            let job = self.pull()?;
+            (self.next, self.host.new_id(), job.task().to_owned())
         };
         let reason = format!(
             "the map's time was over after {:?}, before this job was",
