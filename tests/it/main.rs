@@ -1,7 +1,7 @@
 //! The end-to-end tests: each promise of the design as something that can be seen from outside.
 //!
 //! * the library, with the tasks that misbehave in its workers: [`table`], [`crash`], [`cancel`],
-//!   [`recall`], [`drain`], [`payload`], [`typed`], [`chaos`], [`siege`], [`options`],
+//!   [`recall`], [`drain`], [`gather`], [`payload`], [`typed`], [`chaos`], [`siege`], [`options`],
 //!   [`recycling`];
 //! * the program: [`program`], [`records`], [`signals`], [`start`], [`orphans`], [`stream`], [`soak`],
 //!   [`surroundings`];
@@ -18,6 +18,7 @@ mod chaos;
 mod control;
 mod crash;
 mod drain;
+mod gather;
 mod options;
 mod orphans;
 mod payload;

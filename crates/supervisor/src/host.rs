@@ -54,6 +54,11 @@ pub(crate) fn occupy(occupation: Option<Occupation>) {
     OCCUPATION.set(occupation);
 }
 
+/// Whether the calling thread settles jobs, of whatever pool: it must not wait for an answer of a loop.
+pub(crate) fn is_settling() -> bool {
+    matches!(OCCUPATION.get(), Some(Occupation::Settling))
+}
+
 /// An id that tells this pool from others, in this and in other processes.
 pub(crate) fn new_pool_id() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(1);
@@ -107,10 +112,14 @@ impl Shared {
         Ok(id)
     }
 
-    /// Asks the loop; `None` if it is gone.
+    /// Asks the loop; `None` if it is gone, or if this is its own thread: then what was asked for is done,
+    /// but the answer is not known.
     pub(crate) fn ask<T>(&self, question: impl FnOnce(Sender<T>) -> Message) -> Option<T> {
         let (answer, answered) = crossbeam_channel::bounded(1);
         self.inbox.send(question(answer));
+        if is_settling() {
+            return None;
+        }
         answered.recv().ok()
     }
 }

@@ -29,7 +29,10 @@ mod stream;
 pub mod cli;
 
 pub use brigade_protocol as protocol;
-pub use brigade_task::{Executor, Future, Handle, Job, Reserved, Settlement};
+pub use brigade_task::{
+    AsCompleted, Executor, Future, Handle, Job, Map, MapUnordered, Reserved, ReturnWhen, Scope,
+    Settlement, Unfinished, Waited, as_completed, wait,
+};
 pub use builder::{Builder, OutputHandler, OutputLine};
 pub use error::{Failure, InitializerError, JobError, StartError, WorkerInfo};
 pub use pool::{Control, Lane, ProcessPool, Running, Shutdown, Snapshot};

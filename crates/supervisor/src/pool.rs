@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use brigade_protocol::id::{JobId, SlotId};
 use brigade_protocol::message::TaskInfo;
+use brigade_task::Executor;
 use brigade_task::bound::Bound;
 use brigade_task::host::Host;
-use brigade_task::{Arguments, Executor, Future, Job};
 
 use crate::builder::Builder;
 use crate::error::{StartError, WorkerInfo};
-use crate::host::Shared;
+use crate::host::{Shared, is_settling};
 use crate::scheduler::Limits;
 pub use crate::scheduler::Statistics;
 use crate::shell::{self, Inbox, Message, Started};
@@ -54,12 +54,6 @@ impl ProcessPool {
     /// The tasks that the worker program offers.
     pub fn tasks(&self) -> &[TaskInfo] {
         &self.shared.inbox.hello.tasks
-    }
-
-    /// Submits a job. What prevents it from running is told by the future. Blocks while the queue is
-    /// full, if it has a [bound](Builder::max_queued).
-    pub fn submit<T, A: Arguments>(&self, job: Job<T, A>) -> Future<T> {
-        Executor::submit(self, job)
     }
 
     /// Opens the bulk road: jobs go into the [`Feed`], settlements come out of [`Settlements`] in
@@ -110,8 +104,12 @@ impl ProcessPool {
         self.shutdown(Shutdown::Abort);
     }
 
+    brigade_task::executor_methods!();
+
     fn join(&mut self) {
         if let Some(shell) = self.shell.take()
+            // A callback may be what drops the pool: its thread ends by itself.
+            && shell.thread().id() != std::thread::current().id()
             && let Err(panic) = shell.join()
         {
             std::panic::resume_unwind(panic);
@@ -181,6 +179,9 @@ impl Control {
     pub fn pause(&self) {
         let (done, wait) = crossbeam_channel::bounded(1);
         self.inbox.send(Message::Pause(done));
+        if is_settling() {
+            return;
+        }
         // An error means that the pool is gone, which is as quiet as paused.
         let _ = wait.recv();
     }
@@ -190,8 +191,12 @@ impl Control {
         self.inbox.send(Message::Resume);
     }
 
-    /// What the pool is doing now; `None` once it is gone.
+    /// What the pool is doing now; `None` once it is gone, and in a callback, which runs in the thread
+    /// that would have to answer.
     pub fn snapshot(&self) -> Option<Snapshot> {
+        if is_settling() {
+            return None;
+        }
         let (to, from) = crossbeam_channel::bounded(1);
         self.inbox.send(Message::Snapshot(to));
         from.recv().ok()

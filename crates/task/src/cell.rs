@@ -1,13 +1,15 @@
 //! The place where a job's end is put, once, and those who wait for it.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::Waker;
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use brigade_protocol::error::{JobError, WorkerInfo};
 use brigade_protocol::id::JobId;
+
+use crate::panics;
 
 /// The end of one job, with its circumstances.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +53,24 @@ enum Watcher {
     Thread(Thread),
     Task(Waker),
     Callback(Box<dyn FnOnce() + Send>),
+    /// It is noted there, by this number, for as long as anybody wants to know.
+    Arrivals(Weak<Arrivals>, usize),
+}
+
+impl Watcher {
+    /// Tells of the end. What is not ours may panic: whoever settles goes on.
+    fn notify(self) {
+        match self {
+            Self::Thread(thread) => thread.unpark(),
+            Self::Task(waker) => panics::contain(|| waker.wake()),
+            Self::Callback(callback) => panics::contain(callback),
+            Self::Arrivals(arrivals, number) => {
+                if let Some(arrivals) = arrivals.upgrade() {
+                    arrivals.push(number);
+                }
+            }
+        }
+    }
 }
 
 impl std::fmt::Debug for Watcher {
@@ -69,14 +89,7 @@ impl Cell {
         place.settlement = Some(settlement);
         let watchers = std::mem::take(&mut place.watchers);
         drop(place);
-        for watcher in watchers {
-            match watcher {
-                Watcher::Thread(thread) => thread.unpark(),
-                Watcher::Task(waker) => waker.wake(),
-                // The panic hook has said what happened; whoever settles goes on.
-                Watcher::Callback(callback) => drop(catch_unwind(AssertUnwindSafe(callback))),
-            }
-        }
+        watchers.into_iter().for_each(Watcher::notify);
     }
 
     /// True once it is filled.
@@ -102,10 +115,16 @@ impl Cell {
         place.settlement.is_some()
     }
 
-    /// Wakes a task once it is filled. True if it is filled already.
-    pub fn watch_by_task(&self, waker: &Waker) -> bool {
+    /// Wakes a task once it is filled, and no longer the one that `former` would wake. True if it is
+    /// filled already.
+    pub(crate) fn watch_by_task(&self, waker: &Waker, former: Option<&Waker>) -> bool {
         let mut place = self.lock();
         if place.settlement.is_none() {
+            if let Some(former) = former.filter(|former| !former.will_wake(waker)) {
+                place.watchers.retain(
+                    |watcher| !matches!(watcher, Watcher::Task(known) if known.will_wake(former)),
+                );
+            }
             let is_known = |watcher: &Watcher| matches!(watcher, Watcher::Task(known) if known.will_wake(waker));
             if !place.watchers.iter().any(is_known) {
                 place.watchers.push(Watcher::Task(waker.clone()));
@@ -115,19 +134,84 @@ impl Cell {
     }
 
     /// Calls back once it is filled: at once and in this thread if it is filled already, otherwise in
-    /// the thread that fills it.
+    /// the thread that fills it. A panic is contained.
     pub fn call_back(&self, callback: impl FnOnce() + Send + 'static) {
         let mut place = self.lock();
         if place.settlement.is_none() {
             place.watchers.push(Watcher::Callback(Box::new(callback)));
         } else {
             drop(place);
-            callback();
+            panics::contain(callback);
         }
+    }
+
+    /// Notes the end under this number: at once if it is filled already.
+    pub(crate) fn watch_by_arrivals(&self, arrivals: &Arc<Arrivals>, number: usize) {
+        let mut place = self.lock();
+        if place.settlement.is_none() {
+            // Who asks again and again, and does not wait for the end, leaves nothing behind.
+            let is_wanted = |watcher: &Watcher| !matches!(watcher, Watcher::Arrivals(gone, _) if gone.strong_count() == 0);
+            place.watchers.retain(is_wanted);
+            place.watchers.push(Watcher::Arrivals(Arc::downgrade(arrivals), number));
+        } else {
+            drop(place);
+            arrivals.push(number);
+        }
+    }
+
+    /// How many would be told of the end.
+    #[cfg(test)]
+    pub(crate) fn watchers(&self) -> usize {
+        self.lock().watchers.len()
     }
 
     fn lock(&self) -> MutexGuard<'_, Place> {
         // Nothing of others runs under this lock but `read`, which changes nothing.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Where the ends of several cells are noted, in the order in which they come.
+#[derive(Debug, Default)]
+pub(crate) struct Arrivals(Mutex<Arrived>);
+
+#[derive(Debug, Default)]
+struct Arrived {
+    numbers: VecDeque<usize>,
+    /// It is parked, or about to be.
+    listener: Option<Thread>,
+}
+
+impl Arrivals {
+    /// Unparks the calling thread, and no other, when an end comes. True if one has come already.
+    pub(crate) fn listen(&self) -> bool {
+        let mut arrived = self.lock();
+        arrived.listener = Some(thread::current());
+        !arrived.numbers.is_empty()
+    }
+
+    /// Whether no end is there.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.lock().numbers.is_empty()
+    }
+
+    /// The end that came first.
+    pub(crate) fn pop(&self) -> Option<usize> {
+        self.lock().numbers.pop_front()
+    }
+
+    fn push(&self, number: usize) {
+        let mut arrived = self.lock();
+        arrived.numbers.push_back(number);
+        // Only the first one of several can find it parked.
+        let listener = arrived.listener.take();
+        drop(arrived);
+        if let Some(listener) = listener {
+            listener.unpark();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Arrived> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

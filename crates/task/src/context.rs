@@ -67,6 +67,8 @@ impl Context {
     pub fn progress(&self, done: u64, total: u64) {
         self.place.progress(done, total);
     }
+
+    crate::executor_methods!();
 }
 
 impl Executor for Context {

@@ -3,12 +3,15 @@
 use std::sync::Arc;
 
 use brigade_protocol::error::{Failure, JobError};
+use brigade_protocol::id::JobId;
 
 use crate::cell::{Cell, Settlement};
 use crate::future::{Future, Read};
 use crate::handle::{Awaitable, Reserved};
-use crate::host::{Admission, Host};
+use crate::host::{Admission, Host, Submission};
 use crate::job::{Arguments, Job};
+use crate::map::{Map, MapUnordered};
+use crate::scope::{self, Scope};
 
 /// What takes jobs: a process pool, a thread pool, or, inside a task, its [`Context`](crate::Context).
 ///
@@ -20,6 +23,20 @@ pub trait Executor {
 
     /// Submits a job. What prevents it from running is told by the future. Blocks while the pool's queue
     /// is full, if it has a bound.
+    ///
+    /// ```
+    /// # mod tasks {
+    /// #     #[brigade_task::task(crate = brigade_task)]
+    /// #     pub fn double(x: u64) -> u64 { 2 * x }
+    /// # }
+    /// # fn double(x: u64) -> brigade_task::Job<u64, (u64,)> {
+    /// #     brigade_task::Job::of(&tasks::double::TASK, (x,))
+    /// # }
+    /// # use brigade_task::{Context, Executor};
+    /// # let pool = Context::new(brigade_protocol::id::JobId(1).into());
+    /// let future = pool.submit(double(21));
+    /// assert_eq!(future.result(), Ok(42));
+    /// ```
     fn submit<T, A: Arguments>(&self, job: Job<T, A>) -> Future<T> {
         submit_to(self.host(), job)
     }
@@ -29,6 +46,22 @@ pub trait Executor {
     /// # Errors
     ///
     /// The job itself, if the queue is full.
+    ///
+    /// ```
+    /// # mod tasks {
+    /// #     #[brigade_task::task(crate = brigade_task)]
+    /// #     pub fn double(x: u64) -> u64 { 2 * x }
+    /// # }
+    /// # fn double(x: u64) -> brigade_task::Job<u64, (u64,)> {
+    /// #     brigade_task::Job::of(&tasks::double::TASK, (x,))
+    /// # }
+    /// # use brigade_task::{Context, Executor};
+    /// # let pool = Context::new(brigade_protocol::id::JobId(1).into());
+    /// match pool.try_submit(double(21)) {
+    ///     Ok(future) => assert_eq!(future.result(), Ok(42)),
+    ///     Err(job) => println!("{} has to wait", job.task()),
+    /// }
+    /// ```
     fn try_submit<T, A: Arguments>(&self, job: Job<T, A>) -> Result<Future<T>, Job<T, A>> {
         match self.host().admit(false) {
             Admission::Full => Err(job),
@@ -73,6 +106,77 @@ pub trait Executor {
     {
         job.into_future(self.host()).result()
     }
+
+    /// The results of jobs, in the order of the jobs. Lazy: it pulls its input, which may be endless, as
+    /// the results are taken, and a bounded number of jobs ahead; the [`Map`] says more.
+    ///
+    /// ```
+    /// # mod tasks {
+    /// #     #[brigade_task::task(crate = brigade_task)]
+    /// #     pub fn double(x: u64) -> u64 { 2 * x }
+    /// # }
+    /// # fn double(x: u64) -> brigade_task::Job<u64, (u64,)> {
+    /// #     brigade_task::Job::of(&tasks::double::TASK, (x,))
+    /// # }
+    /// # use brigade_task::{Context, Executor};
+    /// # let pool = Context::new(brigade_protocol::id::JobId(1).into());
+    /// let results: Result<Vec<u64>, _> = pool.map((0..4).map(double)).collect();
+    /// assert_eq!(results, Ok(vec![0, 2, 4, 6]));
+    /// ```
+    fn map<T, A: Arguments, I>(&self, jobs: I) -> Map<T, I::IntoIter>
+    where
+        I: IntoIterator<Item = Job<T, A>>,
+    {
+        Map::new(self.host(), jobs.into_iter())
+    }
+
+    /// As [`Executor::map`], but in the order in which the jobs end: none waits for another. Each
+    /// result comes with the number of its job.
+    ///
+    /// ```
+    /// # mod tasks {
+    /// #     #[brigade_task::task(crate = brigade_task)]
+    /// #     pub fn double(x: u64) -> u64 { 2 * x }
+    /// # }
+    /// # fn double(x: u64) -> brigade_task::Job<u64, (u64,)> {
+    /// #     brigade_task::Job::of(&tasks::double::TASK, (x,))
+    /// # }
+    /// # use brigade_task::{Context, Executor};
+    /// # let pool = Context::new(brigade_protocol::id::JobId(1).into());
+    /// let mut results: Vec<_> = pool.map_unordered((0..3).map(double)).collect();
+    /// results.sort_by_key(|(number, _)| *number);
+    /// assert_eq!(results, [(0, Ok(0)), (1, Ok(2)), (2, Ok(4))]);
+    /// ```
+    fn map_unordered<T, A: Arguments, I>(&self, jobs: I) -> MapUnordered<T, I::IntoIter>
+    where
+        I: IntoIterator<Item = Job<T, A>>,
+    {
+        MapUnordered::new(self.host(), jobs.into_iter())
+    }
+
+    /// Calls `block` with an executor of the same jobs, and returns when all that was submitted through
+    /// it is settled. If the block panics, what has not been started is cancelled, the rest is awaited,
+    /// and then the panic goes on. It does not wait where there must be no waiting, as in a callback.
+    ///
+    /// ```
+    /// # mod tasks {
+    /// #     #[brigade_task::task(crate = brigade_task)]
+    /// #     pub fn double(x: u64) -> u64 { 2 * x }
+    /// # }
+    /// # fn double(x: u64) -> brigade_task::Job<u64, (u64,)> {
+    /// #     brigade_task::Job::of(&tasks::double::TASK, (x,))
+    /// # }
+    /// # use brigade_task::{Context, Executor};
+    /// # let pool = Context::new(brigade_protocol::id::JobId(1).into());
+    /// let futures = pool.scope(|scope| [scope.submit(double(1)), scope.submit(double(2))]);
+    /// assert!(futures.iter().all(|future| future.done()));
+    /// ```
+    fn scope<R>(&self, block: impl FnOnce(&Scope) -> R) -> R
+    where
+        Self: Sized,
+    {
+        scope::scope(self.host(), block)
+    }
 }
 
 pub(crate) fn submit_to<T, A: Arguments>(host: &Arc<dyn Host>, job: Job<T, A>) -> Future<T> {
@@ -82,15 +186,27 @@ pub(crate) fn submit_to<T, A: Arguments>(host: &Arc<dyn Host>, job: Job<T, A>) -
 fn send<T, A: Arguments>(
     host: &Arc<dyn Host>,
     job: Job<T, A>,
-    id: brigade_protocol::id::JobId,
+    id: JobId,
     cell: Arc<Cell>,
     admission: Admission,
 ) -> Future<T> {
+    let (submission, future) = prepare(host, job, id, cell, admission);
+    host.submit(vec![submission]);
+    future
+}
+
+/// A job as its host takes it, and its future.
+pub(crate) fn prepare<T, A: Arguments>(
+    host: &Arc<dyn Host>,
+    job: Job<T, A>,
+    id: JobId,
+    cell: Arc<Cell>,
+    admission: Admission,
+) -> (Submission, Future<T>) {
     let permit = match admission {
         Admission::Place(permit) => Some(permit),
         Admission::Free | Admission::Full => None,
     };
     let (submission, task, decode) = job.into_submission(id, Arc::clone(&cell), permit);
-    host.submit(vec![submission]);
-    Future::new(id, task, cell, Read::Decode(decode), Arc::clone(host))
+    (submission, Future::new(id, task, cell, Read::Decode(decode), Arc::clone(host)))
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context as TaskContext, Poll};
+use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use brigade_protocol::error::{Certificate, Failure, JobError};
@@ -26,6 +26,8 @@ pub struct Future<T> {
     cell: Arc<Cell>,
     read: Read<T>,
     host: Arc<dyn Host>,
+    /// Who awaits it now.
+    waker: Option<Waker>,
 }
 
 /// How the result is had from a settlement.
@@ -52,7 +54,7 @@ impl<T> Future<T> {
         read: Read<T>,
         host: Arc<dyn Host>,
     ) -> Self {
-        Self { job, task, cell, read, host }
+        Self { job, task, cell, read, host, waker: None }
     }
 
     /// The future of a job whose value is not encoded: it is taken from a place beside the cell.
@@ -163,7 +165,7 @@ impl<T> Future<T> {
     /// waits with a worker is called back. A job that runs goes on, but can see in
     /// [`Context::is_cancelled`](crate::Context::is_cancelled) that it is not wanted any more. Blocks until the
     /// answer is known, which takes as long as the worker needs to answer, usually well below a
-    /// millisecond.
+    /// millisecond. In a callback the answer is not waited for, and false.
     pub fn cancel(&self) -> bool {
         self.end(false)
     }
@@ -184,8 +186,12 @@ impl<T> Future<T> {
         }
     }
 
-    /// Calls back when the job is settled: at once if it is already, otherwise in a thread of the pool,
-    /// where it must not block. A panic in it is caught.
+    /// Calls back when the job is settled: at once and in this thread if it is already, otherwise in a
+    /// thread of the pool. Several callbacks are called in the order in which they were given. A panic in
+    /// one is caught and harms no other.
+    ///
+    /// It must not block: no job of the pool is settled meanwhile. It may submit jobs (a bounded queue does
+    /// not hold it up) and cancel others; a wait for a job that has not ended is refused with an error.
     pub fn on_done(&self, callback: impl FnOnce(&Settlement) + Send + 'static) {
         let cell = Arc::clone(&self.cell);
         self.cell.call_back(move || {
@@ -210,8 +216,17 @@ impl<T> Future<T> {
         &self.host
     }
 
+    pub(crate) fn task(&self) -> &str {
+        &self.task
+    }
+
+    /// Whether it has ended, so far as is known here, without a result.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.cell.peek(|settlement| settlement.result.is_err()).unwrap_or(false)
+    }
+
     /// Waits for the end; false if the time was over first.
-    fn wait(&self, deadline: Option<Instant>) -> Result<bool, JobError> {
+    pub(crate) fn wait(&self, deadline: Option<Instant>) -> Result<bool, JobError> {
         if self.cell.watch_by_thread() {
             return Ok(true);
         }
@@ -219,7 +234,7 @@ impl<T> Future<T> {
         Ok(self.cell.is_filled())
     }
 
-    fn read_now(&self) -> Option<Result<T, JobError>> {
+    pub(crate) fn read_now(&self) -> Option<Result<T, JobError>> {
         self.cell.peek(|settlement| self.read(settlement))
     }
 
@@ -249,12 +264,12 @@ impl<T> Future<T> {
 impl<T> std::future::Future for Future<T> {
     type Output = Result<T, JobError>;
 
-    fn poll(self: Pin<&mut Self>, context: &mut TaskContext<'_>) -> Poll<Self::Output> {
-        if self.cell.watch_by_task(context.waker()) {
-            self.read_now().map_or(Poll::Pending, Poll::Ready)
-        } else {
-            Poll::Pending
+    fn poll(mut self: Pin<&mut Self>, context: &mut TaskContext<'_>) -> Poll<Self::Output> {
+        if self.cell.watch_by_task(context.waker(), self.waker.as_ref()) {
+            return self.read_now().map_or(Poll::Pending, Poll::Ready);
         }
+        self.waker = Some(context.waker().clone());
+        Poll::Pending
     }
 }
 

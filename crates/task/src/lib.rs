@@ -17,27 +17,37 @@ pub mod context;
 pub mod error;
 pub mod executor;
 pub mod future;
+pub mod gather;
 pub mod handle;
 pub mod host;
 pub mod job;
 pub mod json;
+pub mod map;
 pub mod panics;
 pub mod registry;
+pub mod scope;
 pub mod task;
 
 mod in_place;
+mod inherent;
+#[cfg(test)]
+mod tests;
 mod typed;
 
 pub use brigade_macros::task;
+pub use brigade_protocol::error::JobError;
 
 pub use self::cell::Settlement;
 pub use self::context::Context;
 pub use self::error::{Error, Result};
 pub use self::executor::Executor;
 pub use self::future::Future;
+pub use self::gather::{AsCompleted, ReturnWhen, Unfinished, Waited, as_completed, wait};
 pub use self::handle::{Handle, Reserved};
 pub use self::job::{Arguments, Encoded, Job};
+pub use self::map::{Map, MapUnordered};
 pub use self::registry::Registry;
+pub use self::scope::Scope;
 pub use self::task::Task;
 
 /// What the code that `#[task]` writes is made of. Nobody else may use it.

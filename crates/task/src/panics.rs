@@ -67,6 +67,14 @@ pub fn catch<T>(job: impl FnOnce() -> T) -> Result<T, TaskError> {
     result
 }
 
+/// Runs something of a user that must not harm the thread it runs in. The panic hook has said what
+/// happened.
+pub(crate) fn contain(call: impl FnOnce()) {
+    if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(call)) {
+        drop_quietly(payload);
+    }
+}
+
 /// Where the backtraces that users see end: what is below is ours. [`shorten`] looks for the name.
 #[inline(never)]
 fn brigade_runs_the_job<T>(job: impl FnOnce() -> T) -> T {

@@ -11,12 +11,11 @@ fn main() -> ExitCode {
     brigade_worker::init_with(&faults::registry());
     let findings = match std::env::args().nth(1).as_deref() {
         Some("typed") => typed(),
-        Some("fib") => fib(),
-        Some("deadlock") => deadlock(),
         Some("handles") => handles(),
         Some("before-and-after") => before_and_after(),
         Some("initializing") => initializing(),
         Some("initialized") => initialized(),
+        Some("map-a-million") => map_a_million(),
         _ => return ExitCode::from(2),
     };
     for finding in findings {
@@ -58,28 +57,6 @@ fn show<T: std::fmt::Debug>(future: Future<T>) -> String {
     }
 }
 
-fn fib() -> Vec<String> {
-    let n: u64 = std::env::args().nth(2).unwrap().parse().unwrap();
-    let workers: usize = std::env::args().nth(3).unwrap().parse().unwrap();
-    let pool = ProcessPool::builder().workers(workers).build().expect("the pool starts");
-    let begin = std::time::Instant::now();
-    let result = pool.submit(Job::<u64>::call("fib", (n,)));
-    let mut findings = vec![show(result)];
-    findings.push(format!("{:?}", begin.elapsed()));
-    findings.push(format!("{:?}", pool.statistics()));
-    findings
-}
-
-fn deadlock() -> Vec<String> {
-    use brigade_task::Executor as _;
-    let pool = pool();
-    let (a, b) = (pool.reserve::<u64>(), pool.reserve::<u64>());
-    let (ha, hb) = (a.handle(), b.handle());
-    let a = pool.submit_as(a, Job::call("await-other", (hb,)).label("romeo"));
-    let b = pool.submit_as(b, Job::call("await-other", (ha,)).label("juliet"));
-    vec![show(a), show(b)]
-}
-
 /// Handles that live no longer than the call in which they are given away, and jobs that end before they
 /// are waited for.
 fn handles() -> Vec<String> {
@@ -91,6 +68,23 @@ fn handles() -> Vec<String> {
     let third: Future<u64> = pool.submit(Job::call("await-other", (second.handle(),)));
     drop(second);
     vec![show(third)]
+}
+
+/// The sum of a million results of each map, and by how many KiB that made the process grow.
+fn map_a_million() -> Vec<String> {
+    let pool = pool();
+    let numbers = |count: u64| (0..count).map(|x| Job::json("double", format!("[{x}]")));
+    let number = |result: Result<String, JobError>| {
+        result.expect("it succeeds").parse::<u64>().expect("it is a number")
+    };
+    let size = || process::size_kib(std::process::id(), "VmHWM").expect("this process exists");
+    let sum: u64 = pool.map(numbers(100_000)).map(number).sum();
+    assert_eq!(sum, 100_000 * 99_999);
+    let before = size();
+    let ordered: u64 = pool.map(numbers(1_000_000)).map(number).sum();
+    let unordered: u64 =
+        pool.map_unordered(numbers(1_000_000)).map(|(_, result)| number(result)).sum();
+    vec![ordered.to_string(), unordered.to_string(), (size() - before).to_string()]
 }
 
 /// Descriptors and children before a few pools were used and dropped, and after.

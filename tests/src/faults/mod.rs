@@ -2,11 +2,13 @@
 //!
 //! * [`plain`]: tasks that behave, and say which attempt they were;
 //! * [`endings`]: tasks that take their worker down, or themselves;
+//! * [`gathering`]: tasks that gather the results of other jobs;
 //! * [`kin`]: tasks that leave processes behind;
 //! * [`options`]: tasks that tell what their worker was made like, and that use much;
 //! * [`wire`]: tasks that meddle with their worker's channels.
 
 pub mod endings;
+pub mod gathering;
 pub mod kin;
 pub mod nested;
 pub mod options;
@@ -41,6 +43,7 @@ pub fn registry() -> Registry {
         &nested::await_other::TASK,
         &nested::heed::TASK,
         &nested::advance::TASK,
+        &gathering::gather::TASK,
         &kin::fork::TASK,
         &kin::leave::TASK,
         &options::load::TASK,

@@ -1,0 +1,228 @@
+//! A host in memory.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread;
+use std::time::Instant;
+
+use brigade_protocol::codec;
+use brigade_protocol::error::{Failure, JobError};
+use brigade_protocol::id::JobId;
+use brigade_protocol::message::{TaskError, TaskErrorKind};
+
+use crate::bound::Bound;
+use crate::cell::{Cell, Settlement, park_until};
+use crate::executor::Executor;
+use crate::host::{Admission, Host, Submission};
+use crate::job::Job;
+
+/// A job that never ends.
+pub(super) const STUCK: u64 = 1_000_000_000;
+
+/// A job that fails.
+pub(super) const BAD: u64 = 1_000_000_001;
+
+/// Which job ends next.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) enum Order {
+    #[default]
+    First,
+    Last,
+    /// None: the test ends them.
+    None,
+}
+
+/// What the host has been told.
+#[derive(Default)]
+pub(super) struct State {
+    pub(super) queued: VecDeque<Submission>,
+    pub(super) cancelled: Vec<JobId>,
+    /// One for each batch.
+    pub(super) batches: Vec<usize>,
+    pub(super) inputs: Vec<bool>,
+    pub(super) order: Order,
+    /// The most that were queued at once.
+    pub(super) most: usize,
+    /// Waits are refused.
+    pub(super) forbidden: bool,
+    /// How many jobs each wait named.
+    pub(super) named: Vec<usize>,
+}
+
+pub(super) struct Fake {
+    id: u64,
+    next: AtomicU64,
+    pub(super) appetite: usize,
+    bound: Option<Arc<Bound>>,
+    state: Mutex<State>,
+}
+
+pub(super) struct Pool {
+    pub(super) fake: Arc<Fake>,
+    host: Arc<dyn Host>,
+}
+
+impl Pool {
+    pub(super) fn new(order: Order) -> Self {
+        Self::with(order, 4, None)
+    }
+
+    pub(super) fn with(order: Order, appetite: usize, bound: Option<usize>) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let state = Mutex::new(State { order, ..State::default() });
+        let id = NEXT.fetch_add(1, Ordering::Relaxed);
+        let bound = bound.map(Bound::new);
+        let fake = Arc::new(Fake { id, next: AtomicU64::new(1), appetite, bound, state });
+        Self { host: Arc::clone(&fake) as Arc<dyn Host>, fake }
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.fake.state.lock().unwrap()
+    }
+
+    /// Ends the job that has this place among the queued ones.
+    pub(super) fn end(&self, place: usize) {
+        let submission = self.state().queued.remove(place).unwrap();
+        settle(submission);
+    }
+}
+
+impl Executor for Pool {
+    fn host(&self) -> &Arc<dyn Host> {
+        &self.host
+    }
+}
+
+/// Gives twice `x`.
+pub(super) fn double(x: u64) -> Job<u64> {
+    Job::call("double", (x,))
+}
+
+fn argument(submission: &Submission) -> u64 {
+    let (x,) = codec::decode_value(submission.arguments.as_ref().unwrap()).unwrap();
+    x
+}
+
+fn settle(submission: Submission) {
+    let x = argument(&submission);
+    let Submission { job, task, cell, permit, .. } = submission;
+    drop(permit);
+    let result = if x == BAD {
+        let error = TaskError::new(TaskErrorKind::Failed, "it is bad");
+        Err(JobError::unstarted(job, task.into_owned(), None, error.into()))
+    } else {
+        let mut output = Vec::new();
+        codec::encode_value(&(2 * x), &mut output).unwrap();
+        Ok(output)
+    };
+    cell.fill(Settlement::bare(job, result));
+}
+
+impl Host for Fake {
+    fn pool(&self) -> u64 {
+        self.id
+    }
+
+    fn new_id(&self) -> JobId {
+        JobId(self.next.fetch_add(1, Ordering::Relaxed))
+    }
+
+    fn admit(&self, may_wait: bool) -> Admission {
+        let Some(bound) = &self.bound else { return Admission::Free };
+        match bound.try_enter() {
+            Some(permit) => Admission::Place(permit),
+            None if may_wait => panic!("it would block"),
+            None => Admission::Full,
+        }
+    }
+
+    fn submit(&self, submissions: Vec<Submission>) {
+        let mut state = self.state.lock().unwrap();
+        state.batches.push(submissions.len());
+        state.queued.extend(submissions);
+        state.most = state.most.max(state.queued.len());
+    }
+
+    fn reserve(&self, _: JobId, _: &Arc<Cell>) {}
+
+    fn abandon(&self, _: JobId) {}
+
+    fn keep(&self, _: JobId, _: &Arc<Cell>) {}
+
+    fn let_go(&self, _: JobId) {}
+
+    fn find(&self, job: JobId) -> Result<Arc<Cell>, JobError> {
+        Err(refused(job, "it keeps nothing"))
+    }
+
+    fn cancel(&self, job: JobId, _: bool) -> bool {
+        let mut state = self.state.lock().unwrap();
+        let place = state.queued.iter().position(|queued| queued.job == job);
+        let cancelled = place.and_then(|place| state.queued.remove(place));
+        drop(state);
+        let Some(Submission { cell, .. }) = cancelled else { return false };
+        let error = JobError::unstarted(job, String::new(), None, Failure::Cancelled);
+        cell.fill(Settlement::bare(job, Err(error)));
+        true
+    }
+
+    fn cancel_later(&self, jobs: Vec<JobId>) {
+        for &job in &jobs {
+            self.cancel(job, false);
+        }
+        self.state.lock().unwrap().cancelled.extend(jobs);
+    }
+
+    fn is_running(&self, _: JobId) -> bool {
+        false
+    }
+
+    fn wait(
+        &self,
+        jobs: &[JobId],
+        deadline: Option<Instant>,
+        ready: &dyn Fn() -> bool,
+    ) -> Result<(), JobError> {
+        let mut state = self.state.lock().unwrap();
+        state.named.push(jobs.len());
+        if state.forbidden && !ready() {
+            return Err(refused(jobs[0], "not here"));
+        }
+        drop(state);
+        while !ready() {
+            let mut state = self.state.lock().unwrap();
+            let is_able = |submission: &Submission| argument(submission) != STUCK;
+            let place = match state.order {
+                Order::First => state.queued.iter().position(is_able),
+                Order::Last => state.queued.iter().rposition(is_able),
+                Order::None => None,
+            };
+            let next = place.and_then(|place| state.queued.remove(place));
+            let order = state.order;
+            drop(state);
+            match (next, deadline) {
+                (Some(submission), _) => settle(submission),
+                (None, Some(_)) => {
+                    park_until(deadline, ready);
+                    return Ok(());
+                }
+                (None, None) if order == Order::None => thread::park(),
+                (None, None) => return Err(refused(jobs[0], "nothing is left to run")),
+            }
+        }
+        Ok(())
+    }
+
+    fn appetite(&self) -> usize {
+        self.appetite
+    }
+
+    fn input(&self, open: bool) {
+        self.state.lock().unwrap().inputs.push(open);
+    }
+}
+
+fn refused(job: JobId, reason: &str) -> JobError {
+    JobError::unstarted(job, String::new(), None, Failure::Refused(reason.to_owned()))
+}
