@@ -99,7 +99,7 @@ fn threads(jobs: u64) {
         }
         for n in 0..jobs {
             let answer = answer.clone();
-            let closure = move || answer.send(tasks::noop(black_box(n))).expect("it waits");
+            let closure = move || answer.send(tasks::noop::call(black_box(n))).expect("it waits");
             submit.send(Box::new(closure)).expect("the threads wait");
         }
         drop((submit, answer));
@@ -122,7 +122,7 @@ fn encoded_loop(jobs: u64) {
 
 fn plain_loop(jobs: u64) {
     for n in 0..jobs {
-        black_box(tasks::noop(black_box(n)));
+        black_box(tasks::noop::call(black_box(n)));
     }
 }
 
