@@ -99,7 +99,7 @@ fn threads(jobs: u64) {
         }
         for n in 0..jobs {
             let answer = answer.clone();
-            let closure = move || answer.send(tasks::noop(black_box(n))).expect("it waits");
+            let closure = move || answer.send(tasks::noop::call(black_box(n))).expect("it waits");
             submit.send(Box::new(closure)).expect("the threads wait");
         }
         drop((submit, answer));

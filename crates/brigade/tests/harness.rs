@@ -38,7 +38,7 @@ mod kitchen {
             if minutes > 60 {
                 return Err(super::Burnt);
             }
-            Ok(self::pot::dish(what))
+            Ok(pot::dish(what))
         }
 
         mod pot {
@@ -94,12 +94,12 @@ fn burn() {
 }
 
 fn pool() -> ProcessPool {
-    ProcessPool::builder().workers(2).build().unwrap()
+    ProcessPool::builder().workers(2).build().expect("it starts")
 }
 
 #[test]
 fn all_tasks_of_the_program_are_there_by_name_and_no_others() {
-    let names: Vec<_> = pool().tasks().iter().map(|task| task.name.to_string()).collect();
+    let names: Vec<_> = pool().tasks().iter().map(|task| task.name.clone()).collect();
     let all = ["bake", "burn", "fib", "overflow", "surroundings", "write-to-nobody"];
     assert_eq!(names, all);
     assert_eq!(Registry::gathered().unwrap().names().collect::<Vec<_>>(), all);

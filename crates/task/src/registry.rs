@@ -3,7 +3,7 @@
 //! A [`TaskId`] is a place in the list that the program's `Hello` carries. The registry only holds
 //! the list and sees to it that a name means one task; it runs none.
 //!
-//! The linker gathers the tasks of a program: each `#[task]` puts its own into [`TASKS`].
+//! The linker gathers the tasks of a program: each `#[task]` puts its own into `TASKS`.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
