@@ -36,11 +36,13 @@
 mod test_support;
 
 pub use brigade_supervisor::{
-    Builder, Control, Failure, Future, InitializerError, Job, JobError, OutputLine, Prefetch,
-    ProcessPool, RestartIntensity, Shutdown, StartError, WorkerInfo, protocol,
+    Builder, Control, Failure, InitializerError, JobError, Lane, OutputLine, Prefetch, ProcessPool,
+    RestartIntensity, Running, Shutdown, Snapshot, StartError, Statistics, WorkerInfo, protocol,
 };
 pub use brigade_task::{
-    Context, Error, Executor, Handle, Registry, Reserved, Result, Task, json, task,
+    AsCompleted, Context, Error, Executor, Future, Handle, Job, Map, MapUnordered, Registry,
+    Reserved, Result, ReturnWhen, Scope, Settlement, Task, Unfinished, Waited, as_completed, json,
+    task, wait,
 };
 pub use brigade_worker::{builtin, init, init_with, serve, serve_with};
 

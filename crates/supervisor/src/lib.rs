@@ -35,6 +35,6 @@ pub use brigade_task::{
 };
 pub use builder::{Builder, OutputHandler, OutputLine};
 pub use error::{Failure, InitializerError, JobError, StartError, WorkerInfo};
-pub use pool::{Control, Lane, ProcessPool, Running, Shutdown, Snapshot};
+pub use pool::{Control, Lane, ProcessPool, Running, Shutdown, Snapshot, Statistics};
 pub use scheduler::{Limits, Prefetch, RestartIntensity};
 pub use stream::{Feed, Settlements};
