@@ -107,5 +107,4 @@ fn lanes() {
         let lane = lines.iter().filter(|line| line.contains(&format!("[{job}"))).count();
         assert_eq!(lane, 1, "job {job} is in one lane: {lines:?}");
     }
-    assert!(lines.iter().all(|line| line.contains("[1-") || line.contains("[2-")), "{lines:?}");
 }
