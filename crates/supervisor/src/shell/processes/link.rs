@@ -164,10 +164,11 @@ impl Link {
             match outgoing {
                 Outgoing::Message(message) => self.jobs.send(message)?,
                 _ if self.parts_under_way == MOST_PARTS => return Ok(()),
+                // The credit first, here and below: the answer may be there before `send` returns.
                 Outgoing::Answer(message) => {
-                    self.jobs.send(message)?;
                     self.parts_under_way += 1;
                     self.credit.fetch_add(1, Ordering::Relaxed);
+                    self.jobs.send(message)?;
                 }
                 Outgoing::Output { waiter, end, offset } => {
                     let part = end.peek(|end| {
@@ -177,9 +178,9 @@ impl Link {
                         (message, bytes.len(), bytes.len() == rest.len())
                     });
                     let (message, length, is_last) = part.expect("an end that is sent is there");
-                    self.jobs.send(&message.map_err(io::Error::other)?)?;
                     self.parts_under_way += 1;
                     self.credit.fetch_add(1, Ordering::Relaxed);
+                    self.jobs.send(&message.map_err(io::Error::other)?)?;
                     *offset += length;
                     if !is_last {
                         continue;
@@ -190,9 +191,9 @@ impl Link {
                     let rest = &bytes[*offset..];
                     let bytes = &rest[..rest.len().min(PART)];
                     let part = ToWorker::Part { ticket: *ticket, bytes };
-                    self.jobs.send(&codec::encode(&part).map_err(io::Error::other)?)?;
                     self.parts_under_way += 1;
                     self.credit.fetch_add(1, Ordering::Relaxed);
+                    self.jobs.send(&codec::encode(&part).map_err(io::Error::other)?)?;
                     *offset += bytes.len();
                     if bytes.len() < rest.len() {
                         continue;
