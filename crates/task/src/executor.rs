@@ -72,6 +72,23 @@ pub trait Executor {
     }
 
     /// A seat for a job to come, whose handle can be given to other jobs before it is submitted.
+    ///
+    /// ```
+    /// # mod tasks {
+    /// #     #[brigade_task::task(crate = brigade_task)]
+    /// #     pub fn double(x: u64) -> u64 { 2 * x }
+    /// # }
+    /// # fn double(x: u64) -> brigade_task::Job<u64, (u64,)> {
+    /// #     brigade_task::Job::of(&tasks::double::TASK, (x,))
+    /// # }
+    /// # use brigade_task::{Context, Executor};
+    /// # let pool = Context::new(brigade_protocol::id::JobId(1).into());
+    /// let seat = pool.reserve();
+    /// let name = seat.handle();
+    /// let future = pool.submit_as(seat, double(21));
+    /// assert_eq!(future.job(), name.job());
+    /// assert_eq!(future.result(), Ok(42));
+    /// ```
     fn reserve<T>(&self) -> Reserved<T> {
         Reserved::new(self.host())
     }
@@ -100,6 +117,20 @@ pub trait Executor {
     /// # Errors
     ///
     /// The [`JobError`] of the job that is waited for; or, if it must not be waited for, why.
+    ///
+    /// ```
+    /// # mod tasks {
+    /// #     #[brigade_task::task(crate = brigade_task)]
+    /// #     pub fn double(x: u64) -> u64 { 2 * x }
+    /// # }
+    /// # fn double(x: u64) -> brigade_task::Job<u64, (u64,)> {
+    /// #     brigade_task::Job::of(&tasks::double::TASK, (x,))
+    /// # }
+    /// # use brigade_task::{Context, Executor};
+    /// # let pool = Context::new(brigade_protocol::id::JobId(1).into());
+    /// let future = pool.submit(double(21));
+    /// assert_eq!(pool.wait(&future), Ok(42));
+    /// ```
     fn wait<T, F: Awaitable<T>>(&self, job: F) -> Result<T, JobError>
     where
         Self: Sized,

@@ -6,13 +6,13 @@
 macro_rules! executor_methods {
     () => {
         /// Submits a job. What prevents it from running is told by the future. Blocks while the queue is
-        /// full, if it has a bound. See [`Executor::submit`]($crate::Executor::submit).
+        /// full, if it has a bound. See `Executor::submit`.
         pub fn submit<T, A: $crate::Arguments>(&self, job: $crate::Job<T, A>) -> $crate::Future<T> {
             $crate::Executor::submit(self, job)
         }
 
         /// Submits a job unless the queue is full. See
-        /// [`Executor::try_submit`]($crate::Executor::try_submit).
+        /// `Executor::try_submit`.
         ///
         /// # Errors
         ///
@@ -25,7 +25,7 @@ macro_rules! executor_methods {
         }
 
         /// The results of jobs, in the order of the jobs, which may be endless. See
-        /// [`Executor::map`]($crate::Executor::map) and [`Map`]($crate::Map).
+        /// `Executor::map` and `Map`.
         pub fn map<T, A: $crate::Arguments, I>(&self, jobs: I) -> $crate::Map<T, I::IntoIter>
         where
             I: IntoIterator<Item = $crate::Job<T, A>>,
@@ -34,7 +34,7 @@ macro_rules! executor_methods {
         }
 
         /// The results of jobs, each with the number of its job, in the order in which these end. See
-        /// [`Executor::map_unordered`]($crate::Executor::map_unordered).
+        /// `Executor::map_unordered`.
         pub fn map_unordered<T, A: $crate::Arguments, I>(
             &self,
             jobs: I,
@@ -46,13 +46,13 @@ macro_rules! executor_methods {
         }
 
         /// A seat for a job to come, whose handle can be given to other jobs before it is submitted. See
-        /// [`Executor::reserve`]($crate::Executor::reserve).
+        /// `Executor::reserve`.
         pub fn reserve<T>(&self) -> $crate::Reserved<T> {
             $crate::Executor::reserve(self)
         }
 
         /// Submits the job for which a seat was reserved, with the same executor. See
-        /// [`Executor::submit_as`]($crate::Executor::submit_as).
+        /// `Executor::submit_as`.
         pub fn submit_as<T, A: $crate::Arguments>(
             &self,
             seat: $crate::Reserved<T>,
@@ -62,7 +62,7 @@ macro_rules! executor_methods {
         }
 
         /// Waits for a job's result, by its future or its handle. See
-        /// [`Executor::wait`]($crate::Executor::wait).
+        /// `Executor::wait`.
         ///
         /// # Errors
         ///
@@ -75,7 +75,7 @@ macro_rules! executor_methods {
         }
 
         /// Calls `block` with an executor of the same jobs, and returns when all that was submitted
-        /// through it is settled. See [`Executor::scope`]($crate::Executor::scope).
+        /// through it is settled. See `Executor::scope`.
         pub fn scope<R>(&self, block: impl FnOnce(&$crate::Scope) -> R) -> R {
             $crate::Executor::scope(self, block)
         }

@@ -8,7 +8,8 @@
 //! ```
 //!
 //! A [`Task`] is a named function, a [`Job`] one call of it, a [`Future`] the handle of a submitted
-//! job. An [`Executor`] takes jobs; what it needs of whatever runs them is the trait [`Host`](host::Host). Nothing
+//! job. An [`Executor`] takes jobs; what it needs of whatever runs them is the trait
+//! [`Host`](host::Host). Nothing
 //! here starts a process or a thread, and nothing here decides.
 
 pub mod bound;
@@ -28,6 +29,7 @@ pub mod registry;
 pub mod scope;
 pub mod task;
 
+mod flow;
 mod in_place;
 mod inherent;
 #[cfg(test)]

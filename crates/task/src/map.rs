@@ -1,250 +1,19 @@
 //! Maps: jobs from an iterator, results as an iterator, and a bounded read-ahead between the two.
 //!
-//! ```text
-//!  input ──▶ read ahead ──▶ batch ──▶ host ──▶ undelivered ──▶ next()
-//!              as long as there is room: so many jobs, so many bytes undelivered
-//! ```
-//!
 //! Nothing here has a thread: whoever takes results pulls the input.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::iter::FusedIterator;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use brigade_protocol::error::{Failure, JobError};
-use brigade_protocol::id::JobId;
+use brigade_protocol::error::JobError;
 
-use crate::executor::prepare;
+use crate::flow::{Flow, Undelivered};
 use crate::future::Future;
 use crate::gather::{Gathering, Unwaitable};
-use crate::host::{Admission, Host, Submission};
+use crate::host::Host;
 use crate::job::{Arguments, Job};
-
-/// The most bytes of arguments that are undelivered.
-const MOST_BYTES: usize = 8 * 1024 * 1024;
-
-/// How many jobs are handed over at once.
-const BATCH: usize = 256;
-
-/// An input that takes longer than this for a job is slow: its jobs are handed over one by one, and a
-/// result that is there does not wait for it.
-const SLOW: Duration = Duration::from_micros(200);
-
-/// What both maps do: pull, submit, remember, and clear up.
-struct Flow<T, I: Iterator> {
-    host: Arc<dyn Host>,
-    /// `None` once it is exhausted, or has panicked.
-    input: Option<I>,
-    /// Pulled, and there was no place for it in the queue of the pool.
-    ahead: Option<I::Item>,
-    /// The input is being asked for a job; if that is so when it is asked again, it panicked.
-    pulling: bool,
-    slow: bool,
-    /// The host was told that there is an input.
-    announced: bool,
-    batch: Vec<Submission>,
-    /// Submitted, or in the batch, in the order of the input.
-    undelivered: BTreeMap<usize, Undelivered<T>>,
-    bytes: usize,
-    next: usize,
-    buffer: Option<usize>,
-    patience: Option<Duration>,
-    /// When it was begun.
-    begun: Option<Instant>,
-}
-
-struct Undelivered<T> {
-    future: Future<T>,
-    bytes: usize,
-}
-
-impl<T, I: Iterator> Flow<T, I> {
-    fn new(host: &Arc<dyn Host>, input: I) -> Self {
-        Self {
-            host: Arc::clone(host),
-            input: Some(input),
-            ahead: None,
-            pulling: false,
-            slow: false,
-            announced: false,
-            batch: Vec::new(),
-            undelivered: BTreeMap::new(),
-            bytes: 0,
-            next: 0,
-            buffer: None,
-            patience: None,
-            begun: None,
-        }
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        self.begun?.checked_add(self.patience?)
-    }
-
-    fn is_late(&self) -> bool {
-        self.deadline().is_some_and(|deadline| deadline <= Instant::now())
-    }
-
-    fn most(&self) -> usize {
-        self.buffer.unwrap_or_else(|| self.host.appetite()).max(1)
-    }
-
-    fn has_room(&self) -> bool {
-        let undelivered = self.undelivered.len();
-        undelivered == 0 || (undelivered < self.most() && self.bytes < MOST_BYTES)
-    }
-
-    /// Whether so much has been delivered that it is worth while to read on: a quarter at a time.
-    fn is_low(&self) -> bool {
-        let most = self.most();
-        self.undelivered.len() <= most - most.div_ceil(4)
-    }
-
-    fn begin(&mut self) {
-        if self.begun.is_none() {
-            self.begun = Some(Instant::now());
-            self.announced = true;
-            self.host.input(true);
-        }
-    }
-
-    /// The next job of the input.
-    fn pull(&mut self) -> Option<I::Item> {
-        if let Some(job) = self.ahead.take() {
-            return Some(job);
-        }
-        if self.pulling {
-            self.input = None;
-        }
-        let input = self.input.as_mut()?;
-        let asked = Instant::now();
-        self.pulling = true;
-        let job = input.next();
-        self.pulling = false;
-        self.slow = asked.elapsed() > SLOW;
-        if job.is_none() {
-            self.end_input();
-        }
-        job
-    }
-
-    fn end_input(&mut self) {
-        self.input = None;
-        if std::mem::take(&mut self.announced) {
-            self.host.input(false);
-        }
-    }
-
-    /// Hands over what is held back.
-    fn flush(&mut self) {
-        if !self.batch.is_empty() {
-            let batch = std::mem::take(&mut self.batch);
-            self.host.submit(batch);
-        }
-    }
-
-    fn deliver(&mut self, number: usize) -> Option<Future<T>> {
-        let Undelivered { future, bytes } = self.undelivered.remove(&number)?;
-        self.bytes -= bytes;
-        Some(future)
-    }
-
-    /// The end, before its time: cancels what has not been started.
-    fn stop(&mut self) {
-        self.ahead = None;
-        // Nobody has heard of these.
-        self.batch.clear();
-        let undelivered = std::mem::take(&mut self.undelivered).into_values();
-        let unsettled = undelivered.filter(|undelivered| !undelivered.future.cell().is_filled());
-        let jobs: Vec<JobId> = unsettled.map(|undelivered| undelivered.future.job()).collect();
-        if !jobs.is_empty() {
-            self.host.cancel_later(jobs);
-        }
-        self.end_input();
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        let known = self.undelivered.len() + usize::from(self.ahead.is_some());
-        let (least, most) =
-            self.input.as_ref().filter(|_| !self.pulling).map_or((0, Some(0)), Iterator::size_hint);
-        let least = if self.patience.is_some() { 0 } else { least.saturating_add(known) };
-        (least, most.and_then(|most| most.checked_add(known)))
-    }
-
-    fn fmt(&self, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (undelivered, pulled) = (self.undelivered.len(), self.next);
-        write!(f, "{name}({undelivered} of {pulled} undelivered)")
-    }
-}
-
-impl<T, A: Arguments, I: Iterator<Item = Job<T, A>>> Flow<T, I> {
-    /// Pulls and submits while there is room; stops if `is_ready` and the input or the pool would have to
-    /// be waited for. Calls `note` for each new job.
-    fn read_ahead(
-        &mut self,
-        is_ready: impl Fn(&Self) -> bool,
-        mut note: impl FnMut(usize, &Future<T>),
-    ) {
-        self.begin();
-        while self.has_room() && !self.is_late() {
-            if self.slow && is_ready(self) {
-                break;
-            }
-            let Some(job) = self.pull() else { break };
-            let mut admission = self.host.admit(false);
-            if matches!(admission, Admission::Full) {
-                // What is held back here may be what the queue is full of.
-                self.flush();
-                if !self.undelivered.is_empty() {
-                    self.ahead = Some(job);
-                    break;
-                }
-                admission = self.host.admit(true);
-            }
-            let (host, number) = (Arc::clone(&self.host), self.next);
-            let (submission, future) =
-                prepare(&host, job, host.new_id(), Arc::default(), admission);
-            let bytes = submission.arguments.as_ref().map_or(0, Vec::len);
-            note(number, &future);
-            self.next += 1;
-            self.bytes += bytes;
-            self.undelivered.insert(number, Undelivered { future, bytes });
-            self.batch.push(submission);
-            if self.slow || self.batch.len() >= BATCH {
-                self.flush();
-            }
-        }
-        self.flush();
-    }
-
-    /// The time is over: the error that says so, unless everything is done.
-    fn time_out(&mut self) -> Option<(usize, JobError)> {
-        let first = self.undelivered.iter().next();
-        let first = first.map(|(number, Undelivered { future, .. })| {
-            (*number, future.job(), future.task().to_owned())
-        });
-        let (number, job, task) = if let Some(first) = first {
-            first
-        } else {
-            let job = self.pull()?;
-            (self.next, self.host.new_id(), job.task().to_owned())
-        };
-        let reason = format!(
-            "the map's time was over after {:?}, before this job was",
-            self.patience.unwrap_or_default()
-        );
-        self.stop();
-        Some((number, JobError::unstarted(job, task, None, Failure::Refused(reason))))
-    }
-}
-
-impl<T, I: Iterator> Drop for Flow<T, I> {
-    fn drop(&mut self) {
-        self.stop();
-    }
-}
 
 /// The results of jobs, in the order of the jobs: see [`Executor::map`](crate::Executor::map).
 ///
@@ -255,6 +24,24 @@ impl<T, I: Iterator> Drop for Flow<T, I> {
 ///
 /// Dropping it cancels what has not been started, and so does a panic in the input. If one goes on after
 /// such a panic, the input counts as ended there.
+///
+/// ```
+/// # mod tasks {
+/// #     #[brigade_task::task(crate = brigade_task)]
+/// #     pub fn double(x: u64) -> u64 { 2 * x }
+/// # }
+/// # fn double(x: u64) -> brigade_task::Job<u64, (u64,)> {
+/// #     brigade_task::Job::of(&tasks::double::TASK, (x,))
+/// # }
+/// # use brigade_task::{Context, Executor};
+/// # let pool = Context::new(brigade_protocol::id::JobId(1).into());
+/// use std::time::Duration;
+///
+/// // An endless input, of which at most two jobs are ahead of the results.
+/// let mut results = pool.map((0..).map(double)).buffer(2).timeout(Duration::from_secs(60)).start();
+/// assert_eq!(results.next(), Some(Ok(0)));
+/// assert_eq!(results.next(), Some(Ok(2)));
+/// ```
 #[must_use = "iterators are lazy"]
 pub struct Map<T, I: Iterator> {
     flow: Flow<T, I>,

@@ -17,7 +17,7 @@ use crate::gather::Gathering;
 use crate::host::{Admission, Host, Submission};
 
 /// An executor whose jobs are all settled when its block is left: see
-/// [`Executor::scope`](crate::Executor::scope).
+/// [`Executor::scope`].
 pub struct Scope {
     host: Arc<dyn Host>,
     record: Arc<Recorded>,

@@ -178,6 +178,7 @@ impl Link {
                     continue;
                 }
                 _ if self.parts_under_way == MOST_PARTS => return Ok(()),
+                // The credit first, here and below: the answer may be there before `send` returns.
                 Outgoing::Answer(message) => {
                     self.window.answered();
                     (Ok(std::mem::take(message)), true)
