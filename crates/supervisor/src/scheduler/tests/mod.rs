@@ -4,4 +4,5 @@ mod decisions;
 mod pool;
 mod process;
 mod properties;
+mod threads;
 mod world;

@@ -22,11 +22,20 @@ impl Pool {
     }
 
     pub(super) fn with(slots: u32, prefetch: Prefetch) -> Self {
+        Self::of(slots, prefetch, true)
+    }
+
+    /// A pool of threads, which cannot be killed.
+    pub(super) fn of_threads(slots: u32) -> Self {
+        Self::of(slots, Prefetch::Auto, false)
+    }
+
+    fn of(slots: u32, prefetch: Prefetch, can_kill: bool) -> Self {
         let scheduler = Scheduler::new(Config {
             slots,
             threads: 1,
             most_waiting: 16,
-            can_kill: true,
+            can_kill,
             prefetch,
             start_timeout: 4000 * MS,
             restarts: RestartIntensity::of(slots as usize),
