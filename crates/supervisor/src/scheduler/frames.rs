@@ -42,16 +42,29 @@ struct Batch {
     mean: Duration,
     /// The largest frame so far allowed.
     most: usize,
+    /// One of its jobs waited for another.
+    waits: bool,
 }
 
 impl Batches {
     /// Learns from a job that took this long; `frame` is the size of its frame if it completed it.
     pub(super) fn learn(&mut self, task: TaskId, took: Duration, frame: Option<usize>) {
-        let batch = self.tasks.entry(task).or_insert(Batch { mean: took, most: 1 });
+        let batch = self.tasks.entry(task).or_insert(Batch { mean: took, most: 1, waits: false });
         batch.mean = (batch.mean * 7 + took) / 8;
         if frame.is_some_and(|size| size >= batch.most) && batch.mean < FRAME_WORK {
             batch.most = (batch.most * 2).min(MOST_JOBS);
         }
+    }
+
+    /// A job of this task waits for another. Such jobs travel alone, and to idle workers only: one behind
+    /// another would be begun before anybody waits for it, while the first one's waiter goes on as well.
+    pub(super) fn note_wait(&mut self, task: TaskId) {
+        let batch = Batch { mean: FRAME_WORK, most: 1, waits: false };
+        self.tasks.entry(task).or_insert(batch).waits = true;
+    }
+
+    fn waits(&self, task: TaskId) -> bool {
+        self.tasks.get(&task).is_some_and(|batch| batch.waits)
     }
 
     /// The largest frame now allowed for any task.
@@ -214,13 +227,15 @@ impl Frame {
     fn gather(&mut self, jobs: &mut Jobs, batches: &Batches, worker: WorkerId) {
         while let Some(next) = jobs.peek() {
             let (expected, most) = batches.expect(next.task);
-            if !self.has_room_for(&next, expected, most) {
+            let waits = batches.waits(next.task);
+            let must_wait = waits && (self.idle == 0 || !self.tickets.is_empty());
+            if must_wait || !self.has_room_for(&next, expected, most) {
                 break;
             }
             jobs.take(worker);
             self.tickets.push(next.ticket);
             self.in_parts = !fits_inline(next.size);
-            self.alone = next.alone;
+            self.alone = next.alone || waits;
             self.bytes += OVERHEAD + if self.in_parts { 0 } else { next.size };
             self.work += expected;
             self.timeout = self.timeout.into_iter().chain(next.timeout).min();

@@ -64,6 +64,7 @@ impl Scheduler {
             );
             return actions.push(Action::EndWait(id, waiter, Err(Failure::Refused(reason))));
         }
+        self.batches.note_wait(self.jobs.task(waiter.job));
         self.jobs.begin_wait(Wait { worker: id, waiter, jobs: jobs.clone() });
         if let Some(cycle) = self.jobs.find_cycle(waiter.job) {
             return self.jobs.break_cycle(&cycle, actions);

@@ -52,6 +52,29 @@ fn to_kill_what_runs_on_a_thread_is_to_ask_it() {
 }
 
 #[test]
+fn jobs_of_a_task_that_waits_travel_alone_and_are_not_handed_out_ahead_of_time() {
+    let mut pool = Pool::new(1);
+    let spec = |job, task, parent| {
+        let (job, task, limits) = (JobId(job), TaskId(task), Limits::default());
+        Event::Submitted(JobSpec { job, task, size: 8, limits, parent })
+    };
+    let _ = pool.tell((1..=100).map(|job| spec(job, 1, None)));
+    for job in 1..=20 {
+        let _ = pool.reply(W0, job, pool.now);
+    }
+    let mut pool = Pool::new(1);
+    assert_eq!(pool.tell([spec(1, 1, None)]), [dispatch(W0, 1, [1])]);
+    let _ = pool.tell((2..=9).map(|job| spec(job, 1, Some(first(1)))));
+    let waits = Event::WaitBegan { worker: W0, waiter: first(1), jobs: vec![JobId(9)] };
+    let actions = pool.tell([waits]);
+    assert_eq!(actions[0], Action::Recall(W0), "what was prefetched before that was known");
+    let _ = pool.tell([Event::Returned(W0, vec![first(9)])]);
+    assert_eq!(pool.ready(WorkerId(1)), [dispatch(WorkerId(1), 1, [9])]);
+    let actions = pool.reply(WorkerId(1), 9, pool.now);
+    assert_eq!(actions[1..], [Action::EndWait(W0, first(1), Ok(JobId(9)))]);
+}
+
+#[test]
 fn what_was_left_to_itself_is_told_when_it_waits() {
     let mut pool = Pool::of_threads(1);
     let _ = pool.submit([1], timeout(1000 * MS));
