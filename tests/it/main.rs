@@ -2,6 +2,7 @@
 //!
 //! * the library, with the tasks that misbehave in its workers: [`table`], [`crash`], [`cancel`],
 //!   [`recall`], [`drain`], [`payload`], [`typed`], [`chaos`], [`siege`];
+//! * threads instead of processes: [`threads`];
 //! * the program: [`program`], [`records`], [`signals`], [`start`], [`orphans`], [`stream`], [`soak`],
 //!   [`surroundings`];
 //! * the house: [`tidy`].
@@ -28,6 +29,7 @@ mod start;
 mod stream;
 mod surroundings;
 mod table;
+mod threads;
 mod tidy;
 mod typed;
 

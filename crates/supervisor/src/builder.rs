@@ -6,6 +6,7 @@ use std::time::Duration;
 use brigade_protocol::board::LANES;
 
 use crate::error::{StartError, WorkerInfo};
+use crate::owner::Owner;
 use crate::pool::ProcessPool;
 use crate::scheduler::{Limits, Prefetch, RestartIntensity};
 use crate::shell;
@@ -186,11 +187,11 @@ impl Builder {
         }
         let limits = self.limits;
         let started = shell::start(self)?;
-        Ok(ProcessPool::new(started, limits, max_queued))
+        Ok(ProcessPool(Owner::new(started, limits, max_queued, None)))
     }
 }
 
-fn check_range(
+pub(crate) fn check_range(
     what: &'static str,
     value: usize,
     least: usize,

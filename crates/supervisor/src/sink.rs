@@ -52,6 +52,11 @@ impl Sink {
         self.deliver(settlement);
     }
 
+    /// Another sink delivers the end of the same job.
+    pub(crate) fn give_up(mut self) {
+        self.target = None;
+    }
+
     fn deliver(&mut self, settlement: Settlement) {
         match self.target.take() {
             None => {}

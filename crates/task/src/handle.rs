@@ -19,7 +19,25 @@ use crate::host::Host;
 
 thread_local! {
     /// The handles among the arguments that this thread is encoding.
-    static ENCODED: RefCell<Option<Vec<JobId>>> = const { RefCell::new(None) };
+    static ENCODED: RefCell<Option<Encoded>> = const { RefCell::new(None) };
+}
+
+/// The handles that were encoded.
+#[derive(Default)]
+pub(crate) struct Encoded {
+    pub(crate) jobs: Vec<JobId>,
+    pub(crate) claims: Claims,
+}
+
+/// Keeps the ends of the jobs whose handles were encoded, until the pool has been told to keep them: the
+/// handles themselves go with the arguments.
+#[derive(Default)]
+pub struct Claims(Vec<Arc<Kept>>);
+
+impl fmt::Debug for Claims {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Claims({})", self.0.len())
+    }
 }
 
 /// Names a job of a pool, so that another job can wait for it.
@@ -73,7 +91,12 @@ impl<T> fmt::Debug for Handle<T> {
 
 impl<T> Serialize for Handle<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        ENCODED.with_borrow_mut(|encoded| encoded.as_mut().map(|jobs| jobs.push(self.job)));
+        ENCODED.with_borrow_mut(|encoded| {
+            if let Some(encoded) = encoded {
+                encoded.jobs.push(self.job);
+                encoded.claims.0.extend(self.kept.clone());
+            }
+        });
         (self.pool, self.job).serialize(serializer)
     }
 }
@@ -86,8 +109,8 @@ impl<'de, T> Deserialize<'de> for Handle<T> {
 }
 
 /// Encodes something, and tells which handles are in it.
-pub(crate) fn collect<R>(encode: impl FnOnce() -> R) -> (R, Vec<JobId>) {
-    ENCODED.set(Some(Vec::new()));
+pub(crate) fn collect<R>(encode: impl FnOnce() -> R) -> (R, Encoded) {
+    ENCODED.set(Some(Encoded::default()));
     let result = encode();
     (result, ENCODED.take().unwrap_or_default())
 }

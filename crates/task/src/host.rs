@@ -13,6 +13,7 @@ use brigade_protocol::message::{Form, Options, TaskError};
 
 use crate::bound::Permit;
 use crate::cell::Cell;
+use crate::handle::Claims;
 use crate::task::Task;
 
 /// A job on its way into a host.
@@ -32,6 +33,8 @@ pub struct Submission {
     pub options: Options,
     /// The jobs whose handles are among its arguments: their results are kept until it has ended.
     pub handles: Vec<JobId>,
+    /// What keeps these ends until the host has the submission.
+    pub claims: Claims,
     /// Where its end goes.
     pub cell: Arc<Cell>,
     /// Its place in a bounded queue.

@@ -200,11 +200,22 @@ impl<T, A: Arguments> Job<T, A> {
         permit: Option<Permit>,
     ) -> (Submission, Cow<'static, str>, Decode<T>) {
         let Self { task, known, form, arguments, options, decode } = self;
-        let (arguments, handles) = handle::collect(|| arguments.encode());
+        let (arguments, encoded) = handle::collect(|| arguments.encode());
+        let handle::Encoded { jobs: handles, claims } = encoded;
         let options = options.map(|options| *options).unwrap_or_default();
         let name = task.clone();
-        let submission =
-            Submission { job, task, known, form, arguments, options, handles, cell, permit };
+        let submission = Submission {
+            job,
+            task,
+            known,
+            form,
+            arguments,
+            options,
+            handles,
+            claims,
+            cell,
+            permit,
+        };
         (submission, name, decode)
     }
 
