@@ -3,6 +3,7 @@
 //! * the library, with the tasks that misbehave in its workers: [`table`], [`crash`], [`cancel`],
 //!   [`recall`], [`drain`], [`gather`], [`payload`], [`typed`], [`chaos`], [`siege`], [`options`],
 //!   [`recycling`];
+//! * threads instead of processes: [`threads`];
 //! * the program: [`program`], [`records`], [`signals`], [`start`], [`orphans`], [`stream`], [`soak`],
 //!   [`surroundings`];
 //! * the house: [`tidy`].
@@ -34,6 +35,7 @@ mod start;
 mod stream;
 mod surroundings;
 mod table;
+mod threads;
 mod tidy;
 mod typed;
 

@@ -5,7 +5,7 @@
 use std::io::Write as _;
 use std::process;
 
-use brigade::{Context, Executor as _, JobError, ProcessPool, Registry, task};
+use brigade::{Context, JobError, ProcessPool, Registry, task};
 
 brigade::test_support!();
 

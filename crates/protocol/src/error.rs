@@ -54,6 +54,8 @@ pub enum Sentence {
     Silent,
     /// The pool, or the worker's time, was over.
     Ended,
+    /// It is a thread, which cannot be killed: it was left to itself.
+    Abandoned,
 }
 
 /// Which worker it was.
@@ -233,6 +235,9 @@ impl JobError {
             },
             Failure::Failed(error) | Failure::Undecodable(error) => error.message.clone(),
             Failure::Crashed(exit) => format!("{worker} {}", self.death(*exit)),
+            Failure::TimedOut(limit) if self.0.killed == Some(Sentence::Abandoned) => {
+                format!("still running after {limit:?}, so its thread was left to itself")
+            }
             Failure::TimedOut(limit) => {
                 format!("still running after {limit:?}, so {worker} was killed")
             }
@@ -266,6 +271,7 @@ impl JobError {
                 "broke the protocol, so the supervisor killed it".to_owned()
             }
             (Some(Sentence::Silent), _) => "did not answer, so the supervisor killed it".to_owned(),
+            (Some(Sentence::Abandoned), _) => "was left to itself".to_owned(),
             (Some(Sentence::Ended), _) => "was killed by the supervisor".to_owned(),
             // SIGKILL that the supervisor did not send has one usual sender.
             (None, Some("SIGKILL")) => {

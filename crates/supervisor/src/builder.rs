@@ -8,6 +8,7 @@ use brigade_protocol::board::LANES;
 use brigade_task::{Arguments, Job};
 
 use crate::error::{StartError, WorkerInfo};
+use crate::owner::Owner;
 use crate::pool::ProcessPool;
 use crate::scheduler::{Limits, Prefetch, RestartIntensity};
 use crate::shell::{self, Preparation, Surroundings};
@@ -293,14 +294,14 @@ impl Builder {
         }
         let limits = self.limits;
         let started = shell::start(self)?;
-        Ok(ProcessPool::new(started, limits, max_queued))
+        Ok(ProcessPool(Owner::new(started, limits, max_queued, None)))
     }
 }
 
 /// What the system allows.
 const MOST_NICE: i32 = 19;
 
-fn check_range(
+pub(crate) fn check_range(
     what: &'static str,
     value: usize,
     least: usize,

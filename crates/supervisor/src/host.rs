@@ -4,6 +4,7 @@
 use std::cell::Cell as LocalCell;
 use std::convert::Infallible;
 use std::fmt;
+use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Instant;
@@ -15,11 +16,14 @@ use brigade_task::bound::Bound;
 use brigade_task::cell::{Cell, park_until};
 use brigade_task::handle::Handles;
 use brigade_task::host::{self, Admission, Host};
+use brigade_task::registry::Registry;
+use brigade_task::task::Task;
 use crossbeam_channel::{Receiver, Sender};
+use rustc_hash::FxBuildHasher;
 
 use crate::error::{Failure, JobError};
 use crate::scheduler::Limits;
-use crate::shell::{Inbox, Message, Submission};
+use crate::shell::{Inbox, Message, Submission, Work};
 use crate::sink::{self, Sink};
 
 /// What every handle of a pool shares.
@@ -33,6 +37,8 @@ pub(crate) struct Shared {
     pub(crate) own_build: BuildId,
     pub(crate) limits: Limits,
     pub(crate) bound: Option<Arc<Bound>>,
+    /// The tasks, if this process runs them itself.
+    pub(crate) registry: Option<Registry>,
     pub(crate) next_job: AtomicU64,
 }
 
@@ -41,6 +47,8 @@ pub(crate) struct Shared {
 pub(crate) enum Occupation {
     /// It settles jobs, and must not wait for one.
     Settling,
+    /// It is a thread of the pool of this id, between two jobs.
+    Idle(u64),
     /// It runs this attempt of the pool of this id.
     Running(u64, WorkerId, Ticket),
 }
@@ -59,6 +67,12 @@ pub(crate) fn is_settling() -> bool {
     matches!(OCCUPATION.get(), Some(Occupation::Settling))
 }
 
+/// Whether the calling thread is one that runs jobs of this pool.
+pub(crate) fn is_inside(id: u64) -> bool {
+    let occupation = OCCUPATION.get();
+    matches!(occupation, Some(Occupation::Idle(pool) | Occupation::Running(pool, ..)) if pool == id)
+}
+
 /// An id that tells this pool from others, in this and in other processes.
 pub(crate) fn new_pool_id() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(1);
@@ -70,17 +84,20 @@ impl Shared {
     pub(crate) fn submission(
         &self,
         task: &str,
+        known: Option<&'static Task>,
         form: Form,
         arguments: Result<Vec<u8>, TaskError>,
         options: Options,
         sink: Sink,
     ) -> Option<Submission> {
         let limits = self.limits.overridden(&options);
-        let checked = self.check(task, form).and_then(|task| Ok((task, bounded(arguments?)?)));
-        match checked {
-            Ok((task, arguments)) => {
+        let checked = self.check(task, known, form);
+        match checked.and_then(|found| Ok((found, bounded(arguments?)?))) {
+            Ok(((task, known), arguments)) => {
                 let label = options.label;
-                Some(Submission::new(task, form, arguments, limits, label, sink))
+                let submission = Submission::new(task, form, arguments, limits, label, sink);
+                let work = known.map_or(Work::Elsewhere, Work::Task);
+                Some(Submission { work, ..submission })
             }
             Err(failure) => {
                 let job = sink.job;
@@ -90,7 +107,26 @@ impl Shared {
         }
     }
 
-    fn check(&self, task: &str, form: Form) -> Result<TaskId, Failure> {
+    /// The attempt that the calling thread runs, if it is of this pool.
+    pub(crate) fn parent(&self) -> Option<(WorkerId, Ticket)> {
+        match OCCUPATION.get() {
+            Some(Occupation::Running(pool, worker, ticket)) if pool == self.id => {
+                Some((worker, ticket))
+            }
+            _ => None,
+        }
+    }
+
+    /// The task of this name; and itself, if this process runs it.
+    fn check(
+        &self,
+        task: &str,
+        known: Option<&'static Task>,
+        form: Form,
+    ) -> Result<(TaskId, Option<&'static Task>), Failure> {
+        if let Some(registry) = &self.registry {
+            return check_here(registry, task, known);
+        }
         let Some(id) = self.inbox.hello.find(task) else {
             let offered: Vec<&str> =
                 self.inbox.hello.tasks.iter().map(|task| &*task.name).collect();
@@ -109,7 +145,7 @@ impl Shared {
             );
             return Err(Failure::Refused(reason));
         }
-        Ok(id)
+        Ok((id, None))
     }
 
     /// Asks the loop; `None` if it is gone, or if this is its own thread: then what was asked for is done,
@@ -148,21 +184,24 @@ impl Host for Shared {
     }
 
     fn submit(&self, submissions: Vec<host::Submission>) {
-        let parent = match OCCUPATION.get() {
-            Some(Occupation::Running(pool, worker, ticket)) if pool == self.id => {
-                Some((worker, ticket))
-            }
-            _ => None,
-        };
+        let parent = self.parent();
         // Before they are dropped the loop must have heard of the jobs that are to keep them.
         let _kept: Vec<Handles> =
             submissions.iter().map(|submission| submission.handles.clone()).collect();
         let ready = submissions.into_iter().filter_map(|submission| {
             let host::Submission {
-                job, task, form, arguments, options, handles, cell, permit, ..
+                job,
+                task,
+                known,
+                form,
+                arguments,
+                options,
+                handles,
+                cell,
+                permit,
             } = submission;
             let sink = Sink::cell(job, cell);
-            let submission = self.submission(&task, form, arguments, options, sink)?;
+            let submission = self.submission(&task, known, form, arguments, options, sink)?;
             let handles = handles.jobs();
             Some(Submission { handles, permit, parent, ..submission })
         });
@@ -173,7 +212,8 @@ impl Host for Shared {
     }
 
     fn reserve(&self, job: JobId, cell: &Arc<Cell>) {
-        self.inbox.send(Message::Reserve { job, cell: Arc::clone(cell), parent: None });
+        let parent = self.parent();
+        self.inbox.send(Message::Reserve { job, cell: Arc::clone(cell), parent });
     }
 
     fn abandon(&self, job: JobId) {
@@ -257,16 +297,22 @@ impl Shared {
         }
         let (answer, answered) = crossbeam_channel::bounded(1);
         self.inbox.send(Message::Wait { worker, waiter, jobs: jobs.to_vec(), answer });
-        let told = match deadline {
-            None => answered.recv().unwrap_or(Ok(())),
-            Some(deadline) => match answered.recv_deadline(deadline) {
-                Ok(told) => told,
-                Err(_) => {
-                    self.inbox.send(Message::WaitOver { worker, waiter });
-                    Ok(())
-                }
-            },
+        let in_time = match deadline {
+            None => answered.recv().ok(),
+            Some(deadline) => answered.recv_deadline(deadline).ok(),
         };
+        let told = in_time.or_else(|| {
+            // The answer is waited for even so: it must not be taken for that of the next wait.
+            self.inbox.send(Message::WaitOver { worker, waiter });
+            match answered.recv() {
+                Ok(Err(Failure::Cancelled)) => Some(Ok(())),
+                told => told.ok(),
+            }
+        });
+        let told = told.unwrap_or_else(|| {
+            let reason = || Failure::Refused("the pool is over".to_owned());
+            if ready() { Ok(()) } else { Err(reason()) }
+        });
         told.map_err(|failure| {
             let job = jobs.first().copied().unwrap_or_default();
             JobError::unstarted(job, String::new(), None, failure)
@@ -278,6 +324,31 @@ impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Shared").field("id", &self.id).finish_non_exhaustive()
     }
+}
+
+/// As [`Shared::check`], of a pool that runs tasks in this process.
+fn check_here(
+    registry: &Registry,
+    task: &str,
+    known: Option<&'static Task>,
+) -> Result<(TaskId, Option<&'static Task>), Failure> {
+    let known = known.or_else(|| registry.find(task));
+    if known.is_some() {
+        return Ok((name_id(task), known));
+    }
+    let offered = registry.names().collect::<Vec<_>>().join(", ");
+    let reason = format!(
+        "no such task: {task}; the registry of the pool offers {}",
+        if offered.is_empty() { "none" } else { &offered }
+    );
+    Err(Failure::Refused(reason))
+}
+
+/// Tells jobs of one name from others, for the estimates of how long they take. Names that happen to share
+/// one share the estimate.
+pub(crate) fn name_id(name: &str) -> TaskId {
+    let hash = FxBuildHasher.hash_one(name);
+    TaskId((hash >> 32) as u32)
 }
 
 /// Nothing is kept of this job.

@@ -1,5 +1,5 @@
 //! Crash-isolated process pools: jobs run in worker processes, and one worker's death touches no
-//! other job.
+//! other job. And the same on threads, without the isolation.
 //!
 //! ```text
 //!  |================== supervisor process ===================|  |==== worker processes ====|
@@ -19,11 +19,13 @@
 mod builder;
 pub mod error;
 mod host;
+mod owner;
 mod pool;
 pub mod scheduler;
 mod shell;
 mod sink;
 mod stream;
+mod thread_pool;
 
 #[cfg(feature = "cli")]
 pub mod cli;
@@ -38,3 +40,4 @@ pub use error::{Failure, InitializerError, JobError, StartError, WorkerInfo};
 pub use pool::{Control, Lane, ProcessPool, Running, Shutdown, Snapshot, Statistics};
 pub use scheduler::{Limits, Prefetch, RestartIntensity};
 pub use stream::{Feed, Settlements};
+pub use thread_pool::{ThreadPool, ThreadPoolBuilder};

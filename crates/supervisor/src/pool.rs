@@ -2,50 +2,25 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use brigade_protocol::id::{JobId, SlotId};
 use brigade_protocol::message::TaskInfo;
 use brigade_task::Executor;
-use brigade_task::bound::Bound;
 use brigade_task::host::Host;
 
 use crate::builder::Builder;
 use crate::error::{StartError, WorkerInfo};
-use crate::host::{Shared, is_settling};
-use crate::scheduler::Limits;
+use crate::host::is_settling;
+use crate::owner::Owner;
 pub use crate::scheduler::Statistics;
-use crate::shell::{self, Inbox, Message, Started};
-use crate::stream::{self, Feed, Settlements};
+use crate::shell::{self, Inbox, Message};
+use crate::stream::{Feed, Settlements};
 
 /// A pool of worker processes. Dropping it drains it: everything submitted is finished first.
-pub struct ProcessPool {
-    shared: Arc<Shared>,
-    host: Arc<dyn Host>,
-    shell: Option<JoinHandle<()>>,
-    /// The process that made it: a forked copy has no threads, and must not touch the workers.
-    owner: u32,
-}
+pub struct ProcessPool(pub(crate) Owner);
 
 impl ProcessPool {
-    pub(crate) fn new(started: Started, limits: Limits, max_queued: Option<usize>) -> Self {
-        let shared = Shared {
-            id: started.pool,
-            bound: max_queued.map(Bound::new),
-            inbox: started.inbox,
-            appetite: started.appetite,
-            over: started.over,
-            own_build: started.own_build,
-            limits,
-            next_job: AtomicU64::new(1),
-        };
-        let (owner, shared) = (std::process::id(), Arc::new(shared));
-        let host = Arc::clone(&shared) as Arc<dyn Host>;
-        Self { shared, host, shell: Some(started.thread), owner }
-    }
-
     /// A pool to be configured.
     pub fn builder() -> Builder {
         Builder::default()
@@ -53,13 +28,13 @@ impl ProcessPool {
 
     /// The tasks that the worker program offers.
     pub fn tasks(&self) -> &[TaskInfo] {
-        &self.shared.inbox.hello.tasks
+        &self.0.shared.inbox.hello.tasks
     }
 
     /// Opens the bulk road: jobs go into the [`Feed`], settlements come out of [`Settlements`] in
     /// order of completion.
     pub fn stream(&self) -> (Feed, Settlements) {
-        stream::stream(Arc::clone(&self.shared))
+        self.0.stream()
     }
 
     /// Changes the number of workers, from 1 to 1024. What a worker too many runs is finished first.
@@ -68,25 +43,24 @@ impl ProcessPool {
     ///
     /// [`StartError::OutOfRange`], or [`StartError::TooFewDescriptors`].
     pub fn resize(&self, workers: usize) -> Result<(), StartError> {
-        let slots = shell::check_resize(workers)?;
-        self.shared.inbox.send(Message::Resize(slots));
+        self.0.resize(shell::check_resize(workers)?);
         Ok(())
     }
 
     /// What has happened so far; all zero once the pool is gone.
     pub fn statistics(&self) -> Statistics {
-        self.control().snapshot().map(|snapshot| snapshot.statistics).unwrap_or_default()
+        self.0.statistics()
     }
 
     /// A handle for looking at the pool and for stopping it from elsewhere.
     pub fn control(&self) -> Control {
-        Control { inbox: Arc::clone(&self.shared.inbox) }
+        self.0.control()
     }
 
     /// Why the pool gave up, if it did: its workers died for no job's fault, more often than the
     /// [`RestartIntensity`](crate::RestartIntensity) allows.
     pub fn gave_up(&self) -> Option<&str> {
-        self.shared.inbox.gave_up()
+        self.0.gave_up()
     }
 
     /// Takes no more jobs and returns when every worker is gone.
@@ -94,9 +68,8 @@ impl ProcessPool {
     /// # Panics
     ///
     /// If a thread of the pool panicked, which is a bug of Brigade.
-    pub fn shutdown(mut self, how: Shutdown) {
-        self.control().shutdown(how);
-        self.join();
+    pub fn shutdown(self, how: Shutdown) {
+        self.0.shutdown(how);
     }
 
     /// Kills everything now. Jobs that are not settled end as cancelled.
@@ -105,32 +78,11 @@ impl ProcessPool {
     }
 
     brigade_task::executor_methods!();
-
-    fn join(&mut self) {
-        if let Some(shell) = self.shell.take()
-            // A callback may be what drops the pool: its thread ends by itself.
-            && shell.thread().id() != std::thread::current().id()
-            && let Err(panic) = shell.join()
-        {
-            std::panic::resume_unwind(panic);
-        }
-    }
 }
 
 impl Executor for ProcessPool {
     fn host(&self) -> &Arc<dyn Host> {
-        &self.host
-    }
-}
-
-impl Drop for ProcessPool {
-    fn drop(&mut self) {
-        if self.shell.is_some() && self.owner == std::process::id() {
-            self.control().shutdown(Shutdown::Drain);
-            if !std::thread::panicking() {
-                self.join();
-            }
-        }
+        &self.0.host
     }
 }
 
@@ -147,12 +99,13 @@ pub enum Shutdown {
     Drain,
     /// Cancel what has not been started, and let finish what runs, however long it takes.
     CancelQueued,
-    /// Cancel what has not been started, give what runs this long to finish, then kill it.
+    /// Cancel what has not been started, give what runs this long to finish, then kill it, or on a thread
+    /// pool leave it to itself.
     Stop {
         /// The time between asking and killing.
         grace: Duration,
     },
-    /// Kill everything now.
+    /// Kill everything now, or on a thread pool leave it to itself.
     Abort,
 }
 
@@ -160,7 +113,7 @@ pub enum Shutdown {
 /// does nothing once that is gone.
 #[derive(Clone)]
 pub struct Control {
-    inbox: Arc<Inbox>,
+    pub(crate) inbox: Arc<Inbox>,
 }
 
 impl fmt::Debug for Control {
@@ -175,7 +128,8 @@ impl Control {
         self.inbox.send(Message::Shutdown(how));
     }
 
-    /// Stops (SIGSTOP) all workers and all clocks of the pool.
+    /// Stops all clocks of the pool, and all workers (SIGSTOP) if they are processes: what runs on threads
+    /// cannot be stopped.
     pub fn pause(&self) {
         let (done, wait) = crossbeam_channel::bounded(1);
         self.inbox.send(Message::Pause(done));

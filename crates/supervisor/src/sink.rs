@@ -47,14 +47,14 @@ impl Sink {
         }
     }
 
-    /// Gives it up: another sink of the same job has taken its place.
-    pub(crate) fn replaced(mut self) {
-        self.target = None;
-    }
-
     /// Delivers the end. `settlement.tag` is filled in here.
     pub(crate) fn settle(mut self, settlement: Settlement) {
         self.deliver(settlement);
+    }
+
+    /// Another sink delivers the end of the same job.
+    pub(crate) fn give_up(mut self) {
+        self.target = None;
     }
 
     fn deliver(&mut self, settlement: Settlement) {

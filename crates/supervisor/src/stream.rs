@@ -116,7 +116,7 @@ impl Feed {
             self.window.enter(bytes);
         }
         let sink = Sink::stream(self.shared.new_id(), tag, self.to.clone());
-        let submission = self.shared.submission(&task, form, arguments, options, sink);
+        let submission = self.shared.submission(&task, None, form, arguments, options, sink);
         self.batch.extend(submission);
         if self.batch.len() >= BATCH {
             self.flush();

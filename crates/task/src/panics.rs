@@ -6,6 +6,7 @@ use std::backtrace::Backtrace;
 use std::cell::Cell;
 use std::io::Write;
 use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
+use std::sync::Once;
 
 use brigade_protocol::message::TaskError;
 
@@ -23,9 +24,19 @@ struct Note {
 }
 
 /// Makes panics of jobs be noted instead of printed. Those of threads that a job starts, and those
-/// that end this process, are printed as ever.
+/// that end this process, are printed as ever, and so are those of threads that run no job. Once is enough,
+/// and more do nothing.
 #[doc(hidden)]
 pub fn install_hook() {
+    static INSTALLED: Once = Once::new();
+    // A thread that panics may not change the hook.
+    if !std::thread::panicking() {
+        INSTALLED.call_once(put_before);
+    }
+}
+
+/// Puts a hook before the one there is.
+fn put_before() {
     let print = panic::take_hook();
     let with_backtrace = std::env::var_os("RUST_BACKTRACE").is_none_or(|value| value != "0");
     panic::set_hook(Box::new(move |info| {
@@ -54,7 +65,8 @@ pub fn install_hook() {
 /// Runs a job; a panic in it becomes an error.
 #[doc(hidden)]
 pub fn catch<T>(job: impl FnOnce() -> T) -> Result<T, TaskError> {
-    RUNNING.set(true);
+    // A job may run another one in its place, even while a panic unwinds it.
+    let (was_running, noted) = (RUNNING.replace(true), NOTED.take());
     // What the job borrows, it does not touch again after a panic.
     let result = panic::catch_unwind(AssertUnwindSafe(|| brigade_runs_the_job(job)));
     let result = result.map_err(|payload| {
@@ -63,7 +75,8 @@ pub fn catch<T>(job: impl FnOnce() -> T) -> Result<T, TaskError> {
         let backtrace = note.backtrace.map(|backtrace| shorten(&backtrace.to_string()));
         TaskError::panicked(note.message, note.location, backtrace)
     });
-    RUNNING.set(false);
+    RUNNING.set(was_running);
+    NOTED.set(noted);
     result
 }
 

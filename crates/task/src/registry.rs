@@ -88,6 +88,11 @@ impl Registry {
         self.tasks.get(usize::try_from(id.0).ok()?).copied()
     }
 
+    /// The task of this name.
+    pub fn find(&self, name: &str) -> Option<&'static Task> {
+        self.tasks.iter().copied().find(|task| task.name == name)
+    }
+
     /// What the `Hello` says of the tasks, in the order of their ids.
     pub fn infos(&self) -> Vec<TaskInfo> {
         self.tasks.iter().map(|task| task.info()).collect()

@@ -1,6 +1,6 @@
 //! Tasks that submit jobs and wait for jobs.
 
-use brigade_task::{Executor as _, Handle};
+use brigade_task::Handle;
 use brigade_worker::{Context, task};
 
 /// Gives the Nth Fibonacci number, each call a job of its own.

@@ -44,7 +44,6 @@ const JOB: usize = 60;
 
 /// What the thread looks at.
 pub(super) struct Progress {
-    pub(super) task: &'static str,
     /// How many jobs there are, if that is known.
     pub(super) total: Option<u64>,
     pub(super) control: Control,

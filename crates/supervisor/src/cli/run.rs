@@ -153,7 +153,6 @@ impl Run<'_> {
             screen: Arc::clone(&self.screen),
         })?;
         let progress = Progress {
-            task: self.task,
             total,
             control: pool.control(),
             captured,

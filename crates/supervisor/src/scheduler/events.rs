@@ -156,6 +156,10 @@ impl Scheduler {
         failure: Failure,
         actions: &mut Vec<Action>,
     ) {
+        if matches!(failure, Failure::TimedOut(_)) && !self.config.can_kill {
+            // It may go on running: another attempt would be alive at the same time.
+            self.jobs.forbid_retries(job);
+        }
         let cancelled = self.jobs.take_cancelled(job);
         let may_start =
             cancelled == Cancel::No && matches!(self.phase, Phase::Running | Phase::Draining);

@@ -236,13 +236,15 @@ impl Frame {
     fn gather(&mut self, jobs: &mut Jobs, batches: &Batches, worker: WorkerId) {
         while let Some(next) = jobs.peek() {
             let (expected, most) = batches.expect(next.task);
-            if !self.has_room_for(&next, expected, most) {
+            let waits = batches.waits(next.task);
+            let must_wait = waits && (self.idle == 0 || !self.tickets.is_empty());
+            if must_wait || !self.has_room_for(&next, expected, most) {
                 break;
             }
             jobs.take(worker);
             self.tickets.push(next.ticket);
             self.in_parts = !fits_inline(next.size);
-            self.alone = next.alone;
+            self.alone = next.alone || waits;
             self.bytes += OVERHEAD + if self.in_parts { 0 } else { next.size };
             self.work += expected;
             self.timeout = self.timeout.into_iter().chain(next.timeout).min();

@@ -352,6 +352,13 @@ impl Jobs {
         })
     }
 
+    /// The attempt that fails now is its last one.
+    pub(super) fn forbid_retries(&mut self, id: JobId) {
+        if let Some(job) = self.table.get_mut(&id) {
+            job.limits.retries = job.failures;
+        }
+    }
+
     /// Counts an attempt that failed. Queues the job again, at the back, if it may be tried again;
     /// otherwise tells the failure to settle it with.
     pub(super) fn try_again(

@@ -236,7 +236,8 @@ pub enum Action {
     Inspect(WorkerId),
     /// Tell the worker that no more will come; a healthy one exits by itself.
     Stop(WorkerId),
-    /// SIGKILL to the worker and its group. The exit arrives later, as an event like any other.
+    /// SIGKILL to the worker and its group. The exit arrives later, as an event like any other. A thread
+    /// is left to itself, and that counts as its exit.
     Kill(WorkerId, Why),
     /// The job's one and only end.
     Settle(JobId, Settled),

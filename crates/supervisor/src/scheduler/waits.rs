@@ -46,6 +46,10 @@ impl Scheduler {
         jobs: Vec<JobId>,
         actions: &mut Vec<Action>,
     ) {
+        if !self.seats.contains_key(&id) {
+            // It was left to itself, and goes on nevertheless.
+            return actions.push(Action::EndWait(id, waiter, Err(Failure::Cancelled)));
+        }
         if !self.holds(id, waiter) || self.jobs.wait_of(waiter.job).is_some() {
             return self.kill(id, Why::Violated, actions);
         }

@@ -7,7 +7,7 @@ use nix::time::{ClockId, clock_gettime};
 use crate::scheduler::Time;
 
 /// Nanoseconds of `CLOCK_MONOTONIC`, the clock that workers write on the scoreboard.
-fn monotonic() -> u64 {
+pub(super) fn monotonic() -> u64 {
     let now = clock_gettime(ClockId::CLOCK_MONOTONIC).expect("every Linux has CLOCK_MONOTONIC");
     u64::try_from(Duration::from(now).as_nanos()).expect("no machine is up for 584 years")
 }

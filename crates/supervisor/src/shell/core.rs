@@ -1,13 +1,14 @@
 //! What the loop keeps whatever the jobs run on: the jobs that are not settled, who waits for what, the
 //! scheduler and its clock.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use brigade_protocol::id::{JobId, SlotId, TaskId, Ticket, WorkerId};
-use brigade_protocol::message::{Form, TaskError, Usage};
+use brigade_protocol::message::{Form, Hello, TaskError, Usage};
 use brigade_task::bound::Permit;
 use brigade_task::cell::Cell;
-use brigade_task::{Context, Settlement};
+use brigade_task::{Context, Settlement, Task};
 use crossbeam_channel::Sender;
 use rustc_hash::FxHashMap;
 
@@ -19,7 +20,17 @@ use crate::pool::{self, Running, Snapshot};
 use crate::scheduler::{Event, JobSpec, Lane, Limits, Scheduler, Settled, Time};
 use crate::sink::Sink;
 
-/// A job that is no task but a piece of this program, for threads.
+/// What runs a job.
+pub(crate) enum Work {
+    /// A worker program, which knows the task by its id.
+    Elsewhere,
+    /// This task, in this process.
+    Task(&'static Task),
+    /// A piece of this program, of this name. It is taken out while a thread has it.
+    Closure(&'static str, Option<Closure>),
+}
+
+/// A job that is no task but a piece of this program.
 pub(crate) type Closure = Box<dyn FnOnce(&Context) -> Result<(), TaskError> + Send>;
 
 /// A job on its way into the loop.
@@ -27,7 +38,7 @@ pub(crate) struct Submission {
     pub(crate) task: TaskId,
     pub(crate) form: Form,
     pub(crate) arguments: Vec<u8>,
-    pub(crate) closure: Option<Closure>,
+    pub(crate) work: Work,
     pub(crate) limits: Limits,
     pub(crate) label: Option<Box<str>>,
     /// Jobs whose ends are kept until this one has ended.
@@ -52,7 +63,7 @@ impl Submission {
             task,
             form,
             arguments,
-            closure: None,
+            work: Work::Elsewhere,
             limits,
             label,
             handles: Vec::new(),
@@ -62,8 +73,20 @@ impl Submission {
         }
     }
 
-    /// The bytes that travel with it.
+    /// The name of its task; empty if it is not known.
+    pub(super) fn name<'a>(&self, hello: &'a Hello) -> &'a str {
+        match self.work {
+            Work::Task(task) => task.name,
+            Work::Closure(name, _) => name,
+            Work::Elsewhere => hello.tasks.get(self.task.0 as usize).map_or("", |task| &*task.name),
+        }
+    }
+
+    /// The bytes that travel with it: none to a thread.
     pub(super) fn size(&self) -> usize {
+        if !matches!(self.work, Work::Elsewhere) {
+            return 0;
+        }
         self.arguments.len() + self.label.as_ref().map_or(0, |label| label.len())
     }
 }
@@ -145,6 +168,11 @@ impl Core {
             && self.kept.find(job).is_none()
     }
 
+    /// Whether an attempt of this process has been judged already: then its thread was left to itself.
+    pub(super) fn is_over(&self, (worker, attempt): (WorkerId, Ticket)) -> bool {
+        !self.scheduler.holds(worker, attempt)
+    }
+
     pub(super) fn submit(&mut self, mut submission: Submission, now: Time) {
         let job = submission.sink.job;
         if submission.sink.as_cell().is_some_and(|cell| cell.is_filled()) {
@@ -162,7 +190,7 @@ impl Core {
         let parent = submission.parent.map(|(_, parent)| parent);
         let entry = Entry { submission, submitted: now, reserved: false, cycle: None };
         if let Some(reserved) = self.jobs.insert(job, entry) {
-            reserved.submission.sink.replaced();
+            reserved.submission.sink.give_up();
         }
         self.events.push(Event::Submitted(JobSpec { job, task, size, limits, parent }));
     }
@@ -261,7 +289,10 @@ impl Core {
             (Failure::Deadlock(_), Some(named)) => Failure::Deadlock(named.into()),
             (failure, _) => failure,
         });
-        let Submission { task, label, sink, .. } = submission;
+        let task = result.is_err().then(|| self.task_name(&submission)).unwrap_or_default();
+        let Submission { label, sink, work, .. } = submission;
+        // What a closure holds is the user's, and may panic when it is dropped.
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(work)));
         let result = result.map_err(|failure| {
             let is_a_death = failure.is_a_death();
             let last_words = last_words.filter(|_| is_a_death);
@@ -273,7 +304,7 @@ impl Core {
             };
             JobError::new(Certificate {
                 job,
-                task: self.task_name(task),
+                task,
                 label,
                 failure,
                 attempts,
@@ -308,12 +339,11 @@ impl Core {
 
     fn name_of(&self, submission: &Submission) -> String {
         let label = submission.label.as_deref().map(str::to_owned);
-        label.unwrap_or_else(|| self.task_name(submission.task))
+        label.unwrap_or_else(|| self.task_name(submission))
     }
 
-    fn task_name(&self, task: TaskId) -> String {
-        let task = self.inbox.hello.tasks.get(task.0 as usize);
-        task.map(|task| task.name.clone()).unwrap_or_default()
+    fn task_name(&self, submission: &Submission) -> String {
+        submission.name(&self.inbox.hello).to_owned()
     }
 
     pub(super) fn snapshot(
@@ -330,7 +360,7 @@ impl Core {
                 let waiting = self.scheduler.is_waiting(job);
                 let elapsed = now.saturating_sub(lane.since);
                 let progress = lane.progress;
-                let task = self.task_name(submission.task);
+                let task = self.task_name(submission);
                 Some(Running { job, task, tag, label, elapsed, waiting, progress })
             });
             pool::Lane { slot, worker, running: running.collect() }

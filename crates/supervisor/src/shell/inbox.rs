@@ -59,19 +59,18 @@ impl Inbox {
         for message in self.receiver.try_iter() {
             if let Message::Submit(submissions) = message {
                 for submission in submissions {
-                    self.refuse(submission);
+                    let failure = match self.gave_up() {
+                        Some(reason) => Failure::PoolGaveUp(reason.to_owned()),
+                        None => Failure::Refused("the pool has been shut down".to_owned()),
+                    };
+                    self.refuse(submission, failure);
                 }
             }
         }
     }
 
-    fn refuse(&self, submission: Submission) {
-        let failure = match self.gave_up() {
-            Some(reason) => Failure::PoolGaveUp(reason.to_owned()),
-            None => Failure::Refused("the pool has been shut down".to_owned()),
-        };
-        let task = self.hello.tasks.get(submission.task.0 as usize);
-        let task = task.map(|task| task.name.clone()).unwrap_or_default();
+    pub(super) fn refuse(&self, submission: Submission, failure: Failure) {
+        let task = submission.name(&self.hello).to_owned();
         let settlement = sink::refused(submission.sink.job, task, submission.label, failure);
         submission.sink.settle(settlement);
     }

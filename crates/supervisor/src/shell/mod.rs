@@ -34,10 +34,11 @@ use crate::host::{Occupation, occupy};
 use crate::pool::{Shutdown, Snapshot};
 use crate::scheduler::{Action, Ending, Event, Lane, Time};
 
-pub(crate) use self::core::{Closure, Submission};
+pub(crate) use self::core::{Submission, Work};
 pub(crate) use self::inbox::Inbox;
 pub(crate) use self::processes::{Preparation, Surroundings};
 pub(crate) use self::start::{Started, check_resize, start};
+pub(crate) use self::threads::start as start_threads;
 
 /// How many messages are taken in before the scheduler is asked what to do.
 const MOST_MESSAGES: usize = 256;
@@ -227,10 +228,19 @@ impl<C: Crew> Shell<C> {
             Message::Submit(submissions) => {
                 let now = core.clock.now();
                 for submission in submissions {
-                    core.submit(submission, now);
+                    if submission.parent.is_some_and(|attempt| core.is_over(attempt)) {
+                        core.inbox.refuse(submission, Failure::Cancelled);
+                    } else {
+                        core.submit(submission, now);
+                    }
                 }
             }
-            Message::Reserve { job, cell, parent } => core.reserve(job, &cell, parent),
+            Message::Reserve { job, cell, parent } => {
+                // Dropped, the cell is found nowhere, and who waits for it is told so.
+                if parent.is_none_or(|attempt| !core.is_over(attempt)) {
+                    core.reserve(job, &cell, parent);
+                }
+            }
             Message::Abandon(job) => core.events.push(Event::Abandoned(job)),
             Message::Keep { job, cell } => core.kept.keep(job, &cell),
             Message::LetGo(job) => core.kept.let_go(job),

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use brigade_protocol::error::JobError;
-use brigade_task::{Executor, Future, Handle, Job};
+use brigade_task::{Future, Handle, Job};
 use brigade_worker::{Context, Task, task};
 
 pub(crate) static ALL: &[&Task] = &[

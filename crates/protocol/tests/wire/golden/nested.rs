@@ -164,6 +164,7 @@ fn variants_keep_their_numbers() {
         Sentence::Violated,
         Sentence::Silent,
         Sentence::Ended,
+        Sentence::Abandoned,
     ];
     assert_numbers(&sentences, |sentence| match sentence {
         Sentence::TimedOutBeside(_) => 0,
@@ -171,5 +172,6 @@ fn variants_keep_their_numbers() {
         Sentence::Violated => 2,
         Sentence::Silent => 3,
         Sentence::Ended => 4,
+        Sentence::Abandoned => 5,
     });
 }

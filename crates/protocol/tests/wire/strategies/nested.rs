@@ -77,6 +77,7 @@ fn sentence() -> impl Strategy<Value = Sentence> {
         Just(Sentence::Violated),
         Just(Sentence::Silent),
         Just(Sentence::Ended),
+        Just(Sentence::Abandoned),
     ]
 }
 

@@ -6,5 +6,6 @@ mod pool;
 mod process;
 mod properties;
 mod recycling;
+mod threads;
 mod waiting;
 mod world;

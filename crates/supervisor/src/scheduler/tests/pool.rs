@@ -25,6 +25,11 @@ impl Pool {
         Self::of(Config { prefetch, ..config(slots) })
     }
 
+    /// A pool of threads, which cannot be killed.
+    pub(super) fn of_threads(slots: u32) -> Self {
+        Self::of(Config { can_kill: false, ..config(slots) })
+    }
+
     pub(super) fn of(config: Config) -> Self {
         let slots = config.slots;
         let mut pool = Self { scheduler: Scheduler::new(config), now: Time::ZERO };

@@ -48,6 +48,7 @@ use self::link::{Heard, Link, RawReply};
 use self::nested::Wish;
 use self::server::{Command, Ready};
 use super::core::{Core, Obituary, Submission};
+use super::threads::Word;
 use super::{Crew, Message, WaitEnd};
 use crate::error::WorkerInfo;
 use crate::scheduler::{Action, Event, Lane, Limits, Reply};
@@ -86,8 +87,8 @@ pub(crate) enum News {
         generation: u64,
         exit: Exit,
     },
-    /// A thread has ended.
-    Left(WorkerId),
+    /// A thread of a thread pool tells something.
+    Thread(WorkerId, Word),
 }
 
 /// See the [module documentation](self).
@@ -137,8 +138,8 @@ impl Crew for Processes {
             News::ServerBuried { generation, exit } => {
                 self.on_server_buried(core, generation, exit);
             }
-            News::Asked { .. } | News::Left(_) => {
-                unreachable!("the shell answers questions; threads leave another crew")
+            News::Asked { .. } | News::Thread(..) => {
+                unreachable!("the shell answers questions; threads are another crew")
             }
         }
     }
