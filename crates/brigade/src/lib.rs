@@ -13,7 +13,7 @@
 
 pub use brigade_supervisor::{
     Builder, Control, Failure, Future, Job, JobError, OutputLine, Prefetch, ProcessPool,
-    RestartIntensity, Shutdown, StartError, WorkerInfo, protocol,
+    RestartIntensity, Shutdown, StartError, ThreadPool, ThreadPoolBuilder, WorkerInfo, protocol,
 };
 pub use brigade_task::{Context, Executor, Handle, Registry, Reserved, Task, json, task};
 pub use brigade_worker::{builtin, init, serve};

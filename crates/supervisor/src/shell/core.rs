@@ -15,7 +15,7 @@ use rustc_hash::FxHashMap;
 use super::Inbox;
 use super::clock::Clock;
 use super::kept::Kept;
-use crate::error::{Certificate, Failure, JobError, Sentence, WorkerInfo};
+use crate::error::{Certificate, Failure, JobError, Member, Sentence, WorkerInfo};
 use crate::pool::{self, Running, Snapshot};
 use crate::scheduler::{Event, JobSpec, Lane, Limits, Scheduler, Settled, Time};
 use crate::sink::Sink;
@@ -129,6 +129,8 @@ pub(super) struct Core {
     pub(super) jobs: FxHashMap<JobId, Entry>,
     pub(super) kept: Kept,
     cancels: FxHashMap<JobId, Vec<Asker>>,
+    /// What jobs were told that would have closed a cycle: at their end others of it may have left the table.
+    deadlocks: FxHashMap<JobId, Vec<Member>>,
     /// Where jobs of this process that wait for others are told.
     waits: FxHashMap<Ticket, Sender<Result<(), Failure>>>,
     /// What has happened since the scheduler was last asked.
@@ -144,6 +146,7 @@ impl Core {
             jobs: FxHashMap::default(),
             kept: Kept::default(),
             cancels: FxHashMap::default(),
+            deadlocks: FxHashMap::default(),
             waits: FxHashMap::default(),
             events: Vec::new(),
         }
@@ -267,7 +270,11 @@ impl Core {
             self.kept.let_go(handle);
         }
         let Obituary { info, killed, last_words } = obituary.unwrap_or_default();
-        let result = result.map_err(|failure| self.name_all(failure, Some((job, &submission))));
+        let told = self.deadlocks.remove(&job);
+        let result = result.map_err(|failure| match (failure, told) {
+            (Failure::Deadlock(_), Some(cycle)) => Failure::Deadlock(cycle),
+            (failure, _) => failure,
+        });
         let task = result.is_err().then(|| self.task_name(&submission)).unwrap_or_default();
         let Submission { label, sink, work, .. } = submission;
         // What a closure holds is the user's, and may panic when it is dropped.
@@ -292,20 +299,14 @@ impl Core {
         askers.into_iter().map(|(worker, asker)| (worker, asker, cancelled)).collect()
     }
 
-    /// Gives the jobs of a cycle their names; one of them may have left the table already.
-    pub(super) fn name_all(
-        &self,
-        failure: Failure,
-        settled: Option<(JobId, &Submission)>,
-    ) -> Failure {
+    /// Why a job must not wait; with the names of the jobs of a cycle.
+    pub(super) fn refuse_wait(&mut self, waiter: JobId, failure: Failure) -> Failure {
         let Failure::Deadlock(mut cycle) = failure else { return failure };
         for member in &mut cycle {
-            let settled = settled.filter(|(job, _)| *job == member.job);
-            let submission = settled.map(|(_, submission)| submission);
-            let submission =
-                submission.or_else(|| self.jobs.get(&member.job).map(|entry| &entry.submission));
-            member.name = submission.map(|submission| self.name_of(submission)).unwrap_or_default();
+            let entry = self.jobs.get(&member.job);
+            member.name = entry.map(|entry| self.name_of(&entry.submission)).unwrap_or_default();
         }
+        self.deadlocks.insert(waiter, cycle.clone());
         Failure::Deadlock(cycle)
     }
 

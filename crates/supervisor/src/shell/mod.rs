@@ -193,7 +193,7 @@ impl<C: Crew> Shell<C> {
             Action::EndWait(worker, waiter, result) => {
                 let end = match result {
                     Ok(job) => WaitEnd::Settled(job, self.core.kept.find(job)),
-                    Err(failure) => WaitEnd::Failed(self.core.name_all(failure, None)),
+                    Err(failure) => WaitEnd::Failed(self.core.refuse_wait(waiter.job, failure)),
                 };
                 self.crew.answer(&mut self.core, worker, waiter, end);
             }

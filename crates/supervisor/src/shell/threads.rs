@@ -351,7 +351,7 @@ fn exited(worker: WorkerId, lanes: Vec<Lane>, epitaph: String) -> Event {
 }
 
 fn hear(core: &mut Core, worker: WorkerId, done: Done) {
-    let Done { ticket, started, ended, result, arguments } = done;
+    let Done { ticket, started, ended, result, arguments, .. } = done;
     let ran = (core.clock.at(started), core.clock.at(ended));
     if let Some(arguments) = arguments
         && let Some(entry) = core.jobs.get_mut(&ticket.job)

@@ -32,6 +32,8 @@ struct State {
     queue: VecDeque<Task>,
     /// Replies that are not sent yet.
     unsent: Vec<Done>,
+    /// The loop knows that there are some, and fetches them in time.
+    owes: bool,
     running: Option<Ticket>,
     /// The thread runs code of the user.
     is_away: bool,
@@ -64,6 +66,9 @@ pub(crate) struct Snapshot {
 /// A job that a thread has run.
 pub(crate) struct Done {
     pub(super) ticket: Ticket,
+    pub(super) seq: Seq,
+    /// It was the last one of its frame.
+    pub(super) is_last: bool,
     /// In nanoseconds of `CLOCK_MONOTONIC`.
     pub(super) started: u64,
     pub(super) ended: u64,
@@ -152,16 +157,20 @@ impl Desk {
 
     /// Takes in what the thread has done, and tells it what to do next, and since when; `None` if it is to
     /// end.
-    pub(super) fn next(&self, done: Option<(Seq, Done)>) -> Option<(Task, u64)> {
-        let mut now = done.as_ref().map(|(_, done)| done.ended);
+    pub(super) fn next(&self, done: Option<Done>) -> Option<(Task, u64)> {
+        let mut now = done.as_ref().map(|done| done.ended);
         let mut state = self.lock();
         state.is_away = false;
         state.running = None;
-        if let Some((seq, done)) = done
+        if let Some(done) = done
             && !state.left
         {
-            self.lane.finished.store(seq.0, Ordering::Relaxed);
+            self.lane.finished.store(done.seq.0, Ordering::Relaxed);
+            let ends_frame = done.is_last;
             state.unsent.push(done);
+            if ends_frame {
+                self.flush(&mut state);
+            }
         }
         loop {
             if state.left {
@@ -185,14 +194,20 @@ impl Desk {
         }
     }
 
-    /// Another job is about to run: replies do not wait for it.
+    /// Another job is about to run: replies wait for the end of their frame, but not for long.
     fn owe(&self, state: &mut State, now: u64) {
-        let _ = now;
-        self.flush(state);
+        let Some(oldest) = state.unsent.first() else { return };
+        if u128::from(now.saturating_sub(oldest.ended)) >= TICK.as_nanos() {
+            self.flush(state);
+        } else if !state.owes {
+            state.owes = true;
+            self.tell(Word::Owes);
+        }
     }
 
     fn flush(&self, state: &mut State) {
         if !state.left && !state.unsent.is_empty() {
+            state.owes = false;
             self.tell(Word::Replies(std::mem::take(&mut state.unsent)));
         }
     }
