@@ -64,10 +64,8 @@ fn descend_job(levels: u32) -> Job<u32, (u32,)> {
 fn fib_needs_few_threads() {
     for threads in [1, 2, 8] {
         let pool = pool(threads);
-        let before = std::time::Instant::now();
         assert_eq!(value(pool.submit(fib_job(20))), 6765);
         let statistics = pool.statistics();
-        println!("fib(20) on {threads}: {:?}, {statistics:?}", before.elapsed());
         assert_eq!(statistics.submitted, 21_891);
         // One is as a stack. Several hold each other up now and then, but no more than that.
         let most = if threads == 1 { 19 } else { 25 * threads + 25 };

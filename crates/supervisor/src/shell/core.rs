@@ -275,7 +275,7 @@ impl Core {
             (Failure::Deadlock(_), Some(cycle)) => Failure::Deadlock(cycle),
             (failure, _) => failure,
         });
-        let task = result.is_err().then(|| self.task_name(&submission)).unwrap_or_default();
+        let task = if result.is_err() { self.task_name(&submission) } else { String::new() };
         let Submission { label, sink, work, .. } = submission;
         // What a closure holds is the user's, and may panic when it is dropped.
         let _ = catch_unwind(AssertUnwindSafe(|| drop(work)));

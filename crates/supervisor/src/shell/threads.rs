@@ -282,7 +282,7 @@ impl Threads {
             let work = match &mut submission.work {
                 Work::Task(task) => {
                     let arguments = std::mem::take(&mut submission.arguments);
-                    run::Work::Task(*task, submission.form, arguments)
+                    run::Work::Task(task, submission.form, arguments)
                 }
                 Work::Closure(_, closure) => {
                     run::Work::Closure(closure.take().expect("it is taken once at a time"))
@@ -324,7 +324,7 @@ impl Threads {
         let reason = reason.unwrap_or_else(|| "it left".to_owned());
         let epitaph = format!("worker {worker} (slot {}): {reason}", link.slot);
         core.kept.release_all(worker);
-        core.events.push(exited(worker, lanes(snapshot, core), epitaph));
+        core.events.push(exited(worker, lanes(&snapshot, core), epitaph));
         self.buried.push(worker);
     }
 }
@@ -335,12 +335,12 @@ impl Link {
     }
 
     fn lanes(&self, core: &Core) -> Vec<Lane> {
-        lanes(self.desk.lane.read(), core)
+        lanes(&self.desk.lane.read(), core)
     }
 }
 
-fn lanes(snapshot: desk::Snapshot, core: &Core) -> Vec<Lane> {
-    let desk::Snapshot { started, since, finished, progress } = snapshot;
+fn lanes(snapshot: &desk::Snapshot, core: &Core) -> Vec<Lane> {
+    let &desk::Snapshot { started, since, finished, progress } = snapshot;
     let lane = Lane { started, since: core.clock.at(since), finished, progress };
     if started == Seq(0) { Vec::new() } else { vec![lane] }
 }

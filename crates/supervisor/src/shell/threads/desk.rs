@@ -37,10 +37,17 @@ struct State {
     running: Option<Ticket>,
     /// The thread runs code of the user.
     is_away: bool,
+    stage: Stage,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Stage {
+    #[default]
+    Serving,
     /// No more jobs will come.
-    stopping: bool,
+    Stopping,
     /// Nothing is heard of the thread any more.
-    left: bool,
+    Left,
 }
 
 /// What a thread notes of what it does.
@@ -55,6 +62,7 @@ pub(super) struct Noted {
 }
 
 /// What a thread has noted.
+#[derive(Clone, Copy)]
 pub(crate) struct Snapshot {
     pub(super) started: Seq,
     /// In nanoseconds of `CLOCK_MONOTONIC`.
@@ -113,7 +121,11 @@ impl Desk {
 
     /// No more will come.
     pub(super) fn stop(&self) {
-        self.lock().stopping = true;
+        let mut state = self.lock();
+        if state.stage == Stage::Serving {
+            state.stage = Stage::Stopping;
+        }
+        drop(state);
         self.work.notify_one();
     }
 
@@ -150,7 +162,7 @@ impl Desk {
     pub(super) fn ready(&self) {
         let mut state = self.lock();
         state.is_away = false;
-        if !state.left {
+        if state.stage != Stage::Left {
             self.tell(Word::Ready);
         }
     }
@@ -163,7 +175,7 @@ impl Desk {
         state.is_away = false;
         state.running = None;
         if let Some(done) = done
-            && !state.left
+            && state.stage != Stage::Left
         {
             self.lane.finished.store(done.seq.0, Ordering::Relaxed);
             let ends_frame = done.is_last;
@@ -173,7 +185,7 @@ impl Desk {
             }
         }
         loop {
-            if state.left {
+            if state.stage == Stage::Left {
                 return None;
             }
             if let Some(task) = state.queue.pop_front() {
@@ -186,7 +198,7 @@ impl Desk {
                 return Some((task, since));
             }
             self.flush(&mut state);
-            if state.stopping {
+            if state.stage == Stage::Stopping {
                 return None;
             }
             state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -206,16 +218,16 @@ impl Desk {
     }
 
     fn flush(&self, state: &mut State) {
-        if !state.left && !state.unsent.is_empty() {
+        if state.stage != Stage::Left && !state.unsent.is_empty() {
             state.owes = false;
             self.tell(Word::Replies(std::mem::take(&mut state.unsent)));
         }
     }
 
     fn leave(&self, state: &mut State, reason: Option<String>) {
-        if !state.left {
+        if state.stage != Stage::Left {
             self.flush(state);
-            state.left = true;
+            state.stage = Stage::Left;
             self.tell(Word::Left(self.lane.read(), reason));
         }
     }
