@@ -35,7 +35,7 @@ fn main() -> brigade::Result<()> {
         let mut line = String::new();
         for ((start, end), job) in jobs {
             // A character for each fortieth of a second.
-            let column = |time: Duration| ((time - begin).as_millis() / 25) as usize;
+            let column = |time: Duration| (time.saturating_sub(begin).as_millis() / 25) as usize;
             line = format!("{line:<width$}[{job}", width = column(start));
             line = format!("{line:-<width$}]", width = column(end).max(line.len() + 1) - 1);
         }

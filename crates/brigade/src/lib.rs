@@ -37,8 +37,8 @@ mod test_support;
 
 pub use brigade_supervisor::{
     Builder, Control, Failure, InitializerError, JobError, Lane, OutputLine, Prefetch, ProcessPool,
-    RestartIntensity, Running, Shutdown, Snapshot, StartError, Statistics, ThreadPool, WorkerInfo,
-    protocol,
+    RestartIntensity, Running, Shutdown, Snapshot, StartError, Statistics, ThreadPool,
+    ThreadPoolBuilder, WorkerInfo, protocol,
 };
 pub use brigade_task::{
     AsCompleted, Context, Error, Executor, Future, Handle, Job, Map, MapUnordered, Registry,

@@ -6,7 +6,7 @@ use std::process::Command;
 /// Runs an example, which must succeed and complain of nothing; gives what it printed.
 fn run(name: &str) -> Vec<String> {
     // Beside the folder of this test: Cargo builds examples before it runs tests.
-    let mut path: PathBuf = std::env::current_exe().unwrap();
+    let mut path: PathBuf = std::env::current_exe().expect("this test has a path");
     path.pop();
     path.pop();
     path.push("examples");
@@ -16,7 +16,7 @@ fn run(name: &str) -> Vec<String> {
     });
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && errors.is_empty(), "{name}: {}: {errors}", output.status);
-    String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
+    String::from_utf8(output.stdout).expect("it prints text").lines().map(str::to_owned).collect()
 }
 
 #[test]

@@ -205,7 +205,7 @@ impl ThreadPool {
         let (id, form) = (name_id(name), Form::Bincode);
         let submission = Submission::new(id, form, Vec::new(), limits, None, sink);
         let (work, parent) = (Work::Closure(name, Some(closure)), shared.parent());
-        let submission = Submission { work, parent, permit, ..submission };
+        let submission = Submission { work, permit, parent, ..submission };
         shared.inbox.send(Message::Submit(vec![submission]));
         let take = move || value.lock().unwrap_or_else(PoisonError::into_inner).take();
         Future::of_value(job, name, cell, take, Arc::clone(&self.0.host))
@@ -232,7 +232,7 @@ impl ThreadPool {
     /// ```
     pub fn resize(&self, workers: usize) -> Result<(), StartError> {
         check_workers(workers)?;
-        self.0.resize(u32::try_from(workers).expect("it was just bounded"));
+        self.0.resize(u32::try_from(workers).unwrap_or(u32::MAX));
         Ok(())
     }
 

@@ -24,7 +24,9 @@ fn each_thread_begins_with_the_initializer() {
     let futures: Vec<_> = (0..3)
         .map(|_| {
             let barrier = Arc::clone(&barrier);
-            pool.submit_fn(move || drop(barrier.wait()))
+            pool.submit_fn(move || {
+                barrier.wait();
+            })
         })
         .collect();
     futures.into_iter().for_each(value);
@@ -79,7 +81,9 @@ fn so_many_threads_there_can_be() {
     let barrier = Arc::new(std::sync::Barrier::new(1000));
     let meet = |_| {
         let barrier = Arc::clone(&barrier);
-        pool.submit_fn(move || drop(barrier.wait()))
+        pool.submit_fn(move || {
+            barrier.wait();
+        })
     };
     (0..1000).map(meet).collect::<Vec<_>>().into_iter().for_each(value);
 }

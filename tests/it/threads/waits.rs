@@ -64,13 +64,13 @@ fn descend_job(levels: u32) -> Job<u32, (u32,)> {
 fn fib_needs_few_threads() {
     for threads in [1, 2, 8] {
         let pool = pool(threads);
-        let before = std::time::Instant::now();
         assert_eq!(value(pool.submit(fib_job(20))), 6765);
         let statistics = pool.statistics();
-        println!("fib(20) on {threads}: {:?}, {statistics:?}", before.elapsed());
         assert_eq!(statistics.submitted, 21_891);
-        assert!(statistics.most_waiting <= 20 * threads, "{statistics:?}");
-        assert!(statistics.workers_started <= 22 * threads as u64, "{statistics:?}");
+        // One is as a stack. Several hold each other up now and then, but no more than that.
+        let most = if threads == 1 { 19 } else { 25 * threads + 25 };
+        assert!(statistics.most_waiting <= most, "{statistics:?}");
+        assert!(statistics.workers_started <= 2 * (most + threads) as u64, "{statistics:?}");
     }
 }
 

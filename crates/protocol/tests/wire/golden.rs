@@ -285,6 +285,10 @@ fn variants_keep_their_numbers() {
         FromWorker::Cancel(_) => 12,
         FromWorker::Grown => 13,
     });
+}
+
+#[test]
+fn variants_of_the_fork_server_keep_their_numbers() {
     let spawn = Spawn { worker: WorkerId(1), slot: SlotId(0), threads: 1, max_output: 0, pool: 0 };
     let requests = [
         Request::Spawn(spawn),

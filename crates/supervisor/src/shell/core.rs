@@ -133,6 +133,7 @@ pub(super) struct Core {
     pub(super) jobs: FxHashMap<JobId, Entry>,
     pub(super) kept: Kept,
     cancels: FxHashMap<JobId, Vec<Asker>>,
+    /// What jobs were told that would have closed a cycle: at their end others of it may have left the table.
     /// Where jobs of this process that wait for others are told.
     waits: FxHashMap<Ticket, Sender<Result<(), Failure>>>,
     /// What has happened since the scheduler was last asked.
@@ -289,7 +290,7 @@ impl Core {
             (Failure::Deadlock(_), Some(named)) => Failure::Deadlock(named.into()),
             (failure, _) => failure,
         });
-        let task = result.is_err().then(|| self.task_name(&submission)).unwrap_or_default();
+        let task = if result.is_err() { self.task_name(&submission) } else { String::new() };
         let Submission { label, sink, work, .. } = submission;
         // What a closure holds is the user's, and may panic when it is dropped.
         let _ = catch_unwind(AssertUnwindSafe(|| drop(work)));

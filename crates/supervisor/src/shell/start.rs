@@ -15,7 +15,8 @@ use rustc_hash::FxHashMap;
 use super::core::Core;
 use super::inbox::{Closing, Inbox};
 use super::processes::{
-    Board, Processes, Program, Server, Watch, Wishes, children, system, to_standard_error,
+    Board, Processes, Program, Server, ServerDeath, Watch, Wishes, children, system,
+    to_standard_error,
 };
 use super::{Crew, Shell, thread};
 use crate::builder::Builder;
@@ -97,7 +98,7 @@ pub(crate) fn start(builder: Builder) -> Result<Started, StartError> {
         server_thread,
         server_pidfd: ready.pidfd,
         generation: 0,
-        server_death: Default::default(),
+        server_death: ServerDeath::default(),
         links: FxHashMap::default(),
         mourning: Vec::new(),
         buried: Vec::new(),

@@ -284,7 +284,7 @@ impl Threads {
             let work = match &mut submission.work {
                 Work::Task(task) => {
                     let arguments = std::mem::take(&mut submission.arguments);
-                    run::Work::Task(*task, submission.form, arguments)
+                    run::Work::Task(task, submission.form, arguments)
                 }
                 Work::Closure(_, closure) => {
                     run::Work::Closure(closure.take().expect("it is taken once at a time"))
@@ -326,7 +326,7 @@ impl Threads {
         let reason = reason.unwrap_or_else(|| "it left".to_owned());
         let epitaph = format!("worker {worker} (slot {}): {reason}", link.slot);
         core.kept.release_all(worker);
-        core.events.push(exited(worker, lanes(snapshot, core), epitaph));
+        core.events.push(exited(worker, lanes(&snapshot, core), epitaph));
         self.buried.push(worker);
     }
 }
@@ -337,12 +337,12 @@ impl Link {
     }
 
     fn lanes(&self, core: &Core) -> Vec<Lane> {
-        lanes(self.desk.lane.read(), core)
+        lanes(&self.desk.lane.read(), core)
     }
 }
 
-fn lanes(snapshot: desk::Snapshot, core: &Core) -> Vec<Lane> {
-    let desk::Snapshot { started, since, finished, progress } = snapshot;
+fn lanes(snapshot: &desk::Snapshot, core: &Core) -> Vec<Lane> {
+    let &desk::Snapshot { started, since, finished, progress } = snapshot;
     let lane = Lane { started, since: core.clock.at(since), finished, progress };
     if started == Seq(0) { Vec::new() } else { vec![lane] }
 }
@@ -353,7 +353,7 @@ fn exited(worker: WorkerId, lanes: Vec<Lane>, epitaph: String) -> Event {
 }
 
 fn hear(core: &mut Core, worker: WorkerId, done: Done) {
-    let Done { ticket, started, ended, result, arguments } = done;
+    let Done { ticket, started, ended, result, arguments, .. } = done;
     let ran = (core.clock.at(started), core.clock.at(ended));
     if let Some(arguments) = arguments
         && let Some(entry) = core.jobs.get_mut(&ticket.job)

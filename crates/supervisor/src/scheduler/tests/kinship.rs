@@ -105,7 +105,7 @@ impl World {
         let Some((worker, waiter)) = self.pick_attempt(n, false) else { return };
         let names: Vec<JobId> = self.jobs.keys().copied().collect();
         let mut jobs: Vec<JobId> = jobs.iter().map(|n| names[n % names.len()]).collect();
-        if n % 2 == 0 {
+        if n.is_multiple_of(2) {
             jobs.pop();
         }
         self.kinship.waits.insert(waiter, jobs.clone());

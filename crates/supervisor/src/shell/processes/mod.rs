@@ -25,6 +25,7 @@ mod surroundings;
 mod watch;
 
 pub(super) use self::board::Board;
+pub(super) use self::burial::ServerDeath;
 pub(crate) use self::configure::Preparation;
 pub(super) use self::configure::Wishes;
 pub(super) use self::launch::{Program, system};
@@ -43,7 +44,7 @@ use crossbeam_channel::Sender;
 use rustc_hash::FxHashMap;
 use rustix::process::Signal;
 
-use self::burial::{PATIENCE, ServerDeath};
+use self::burial::PATIENCE;
 use self::link::{Heard, Link, RawReply};
 use self::nested::Wish;
 use self::server::{Command, Ready};

@@ -116,8 +116,8 @@ impl Nested {
         let &Submit { parent, job, task, form, .. } = submit;
         let (options, handles) = (submit.options.clone(), submit.handles.clone());
         self.own(job)?;
-        let is_long = |label: &Box<str>| label.len() > LONGEST_LABEL;
-        if handles.len() > MOST_HANDLES || options.label.as_ref().is_some_and(is_long) {
+        let is_long = |label: &str| label.len() > LONGEST_LABEL;
+        if handles.len() > MOST_HANDLES || options.label.as_deref().is_some_and(is_long) {
             return Err(Violation);
         }
         let wish = Wish::Submit { parent, job, task, form, arguments, options, handles };

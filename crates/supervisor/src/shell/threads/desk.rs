@@ -12,7 +12,7 @@ use brigade_protocol::message::TaskError;
 use brigade_task::host::{Host, Place};
 
 use super::run::Task;
-use super::{Home, Word};
+use super::{Home, TICK, Word};
 use crate::shell::Message;
 use crate::shell::processes::News;
 
@@ -32,13 +32,22 @@ struct State {
     queue: VecDeque<Task>,
     /// Replies that are not sent yet.
     unsent: Vec<Done>,
+    /// The loop knows that there are some, and fetches them in time.
+    owes: bool,
     running: Option<Ticket>,
     /// The thread runs code of the user.
     is_away: bool,
+    stage: Stage,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Stage {
+    #[default]
+    Serving,
     /// No more jobs will come.
-    stopping: bool,
+    Stopping,
     /// Nothing is heard of the thread any more.
-    left: bool,
+    Left,
 }
 
 /// What a thread notes of what it does.
@@ -53,6 +62,7 @@ pub(super) struct Noted {
 }
 
 /// What a thread has noted.
+#[derive(Clone, Copy)]
 pub(crate) struct Snapshot {
     pub(super) started: Seq,
     /// In nanoseconds of `CLOCK_MONOTONIC`.
@@ -64,6 +74,9 @@ pub(crate) struct Snapshot {
 /// A job that a thread has run.
 pub(crate) struct Done {
     pub(super) ticket: Ticket,
+    pub(super) seq: Seq,
+    /// It was the last one of its frame.
+    pub(super) is_last: bool,
     /// In nanoseconds of `CLOCK_MONOTONIC`.
     pub(super) started: u64,
     pub(super) ended: u64,
@@ -108,7 +121,11 @@ impl Desk {
 
     /// No more will come.
     pub(super) fn stop(&self) {
-        self.lock().stopping = true;
+        let mut state = self.lock();
+        if state.stage == Stage::Serving {
+            state.stage = Stage::Stopping;
+        }
+        drop(state);
         self.work.notify_one();
     }
 
@@ -145,26 +162,30 @@ impl Desk {
     pub(super) fn ready(&self) {
         let mut state = self.lock();
         state.is_away = false;
-        if !state.left {
+        if state.stage != Stage::Left {
             self.tell(Word::Ready);
         }
     }
 
     /// Takes in what the thread has done, and tells it what to do next, and since when; `None` if it is to
     /// end.
-    pub(super) fn next(&self, done: Option<(Seq, Done)>) -> Option<(Task, u64)> {
-        let mut now = done.as_ref().map(|(_, done)| done.ended);
+    pub(super) fn next(&self, done: Option<Done>) -> Option<(Task, u64)> {
+        let mut now = done.as_ref().map(|done| done.ended);
         let mut state = self.lock();
         state.is_away = false;
         state.running = None;
-        if let Some((seq, done)) = done
-            && !state.left
+        if let Some(done) = done
+            && state.stage != Stage::Left
         {
-            self.lane.finished.store(seq.0, Ordering::Relaxed);
+            self.lane.finished.store(done.seq.0, Ordering::Relaxed);
+            let ends_frame = done.is_last;
             state.unsent.push(done);
+            if ends_frame {
+                self.flush(&mut state);
+            }
         }
         loop {
-            if state.left {
+            if state.stage == Stage::Left {
                 return None;
             }
             if let Some(task) = state.queue.pop_front() {
@@ -177,7 +198,7 @@ impl Desk {
                 return Some((task, since));
             }
             self.flush(&mut state);
-            if state.stopping {
+            if state.stage == Stage::Stopping {
                 return None;
             }
             state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -185,22 +206,28 @@ impl Desk {
         }
     }
 
-    /// Another job is about to run: replies do not wait for it.
+    /// Another job is about to run: replies wait for the end of their frame, but not for long.
     fn owe(&self, state: &mut State, now: u64) {
-        let _ = now;
-        self.flush(state);
+        let Some(oldest) = state.unsent.first() else { return };
+        if u128::from(now.saturating_sub(oldest.ended)) >= TICK.as_nanos() {
+            self.flush(state);
+        } else if !state.owes {
+            state.owes = true;
+            self.tell(Word::Owes);
+        }
     }
 
     fn flush(&self, state: &mut State) {
-        if !state.left && !state.unsent.is_empty() {
+        if state.stage != Stage::Left && !state.unsent.is_empty() {
+            state.owes = false;
             self.tell(Word::Replies(std::mem::take(&mut state.unsent)));
         }
     }
 
     fn leave(&self, state: &mut State, reason: Option<String>) {
-        if !state.left {
+        if state.stage != Stage::Left {
             self.flush(state);
-            state.left = true;
+            state.stage = Stage::Left;
             self.tell(Word::Left(self.lane.read(), reason));
         }
     }

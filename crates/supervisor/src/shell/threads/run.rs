@@ -59,14 +59,14 @@ pub(super) fn main(desk: &Arc<Desk>) {
     let place = Arc::clone(desk) as Arc<dyn Place>;
     let mut done = None;
     while let Some((task, since)) = desk.next(done.take()) {
-        let Task { ticket, seq, label, work, .. } = task;
+        let Task { ticket, seq, label, work, is_last } = task;
         occupy(Some(Occupation::Running(desk.home.pool, desk.worker, ticket)));
         let context = Context::at(Arc::clone(&place), ticket, label.as_deref());
         let (result, arguments) = attempt(&context, work);
         context.close();
         occupy(Some(Occupation::Idle(desk.home.pool)));
         let ended = monotonic();
-        done = Some((seq, Done { ticket, started: since, ended, result, arguments }));
+        done = Some(Done { ticket, seq, is_last, started: since, ended, result, arguments });
     }
     goodbye.reason = None;
 }
