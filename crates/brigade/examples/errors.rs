@@ -33,8 +33,8 @@ fn main() -> brigade::Result<()> {
             Ok(value) => println!("{way}: {value}"),
             Err(error) if error.is_timed_out() => println!("{way}: it took too long"),
             Err(error) if error.is_crashed() => {
-                let signal = error.exit().and_then(|exit| exit.signal_name());
-                println!("{way}: crashed ({})", signal.unwrap_or("it exited by itself"));
+                let how = error.signal().unwrap_or("it exited by itself");
+                println!("{way}: crashed ({how})");
             }
             Err(error) => println!("{way}: {}", error.failure().name()),
         }

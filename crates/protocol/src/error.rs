@@ -175,6 +175,19 @@ impl JobError {
         }
     }
 
+    /// The name of the signal that killed the worker, `SIGSEGV`, if that is the cause.
+    pub fn signal(&self) -> Option<&'static str> {
+        self.exit()?.signal_name()
+    }
+
+    /// The code with which the worker exited, if that is the cause.
+    pub fn exit_code(&self) -> Option<i32> {
+        match self.exit()? {
+            Exit::Code(code) => Some(code),
+            Exit::Signal(_) | Exit::Unknown => None,
+        }
+    }
+
     /// The task returned an error.
     pub fn is_failed(&self) -> bool {
         matches!(self.0.failure, Failure::Failed(_))
