@@ -73,6 +73,7 @@ fn the_scheduler_touches_nothing() {
 fn worker_and_supervisor_do_not_know_each_other() {
     assert_absent("crates/worker/src", &["brigade_supervisor"], &[]);
     assert_absent("crates/protocol/src", &["brigade_supervisor", "brigade_worker"], &[]);
+    assert_absent("crates/task/src", &["use brigade_supervisor", "use brigade_worker"], &[]);
     for path in sources("crates/supervisor/src") {
         // The program links both, because it starts itself as its worker program.
         let folder = path.strip_prefix(root().join("crates/supervisor/src")).expect("it is below");

@@ -18,7 +18,7 @@ use super::wire;
 /// What was loaded into this process or the one it was forked from, and by which process.
 static LOADED: Mutex<Vec<(String, u32)>> = Mutex::new(Vec::new());
 
-/// Keeps TEXT for [`loaded`]; a thread that it starts is gone when it returns.
+/// Keeps TEXT for `loaded`; a thread that it starts is gone when it returns.
 #[task(unlisted)]
 pub fn load(text: String) {
     let keep = || LOADED.lock().expect("nobody panics").push((text, std::process::id()));

@@ -80,6 +80,12 @@ fn write_error(line: &mut Vec<u8>, error: &JobError) {
         },
         _ => {}
     }
+    if let Some(cpu_time) = error.cpu_time() {
+        object.display("cpu_time", Seconds(cpu_time));
+    }
+    if let Some(bytes) = error.peak_memory() {
+        object.display("peak_memory", bytes);
+    }
     if !error.last_words().is_empty() {
         let words = object.member("last_words");
         // Writing to memory does not fail, and strings always serialise.
