@@ -1,6 +1,7 @@
 //! Why a job gave no result: what a supervisor tells its clients, and the workers whose jobs wait for it.
 
 mod bounded;
+mod failure;
 
 use std::fmt;
 use std::time::Duration;
@@ -8,7 +9,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{JobId, SlotId, WorkerId};
-use crate::message::{Exit, TaskError, TaskErrorKind, Usage};
+use crate::message::{Exit, TaskError, Usage};
+
+pub use self::failure::{Failure, Member};
 
 /// Why a job gave no result, with everything that is known about its end.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -188,6 +191,26 @@ impl JobError {
         }
     }
 
+    /// Where the task panicked, `file:line:column`, if it did.
+    pub fn panic_location(&self) -> Option<&str> {
+        self.told()?.location.as_deref()
+    }
+
+    /// The stack at the panic, if the task panicked and `RUST_BACKTRACE` is not 0 in the worker.
+    pub fn backtrace(&self) -> Option<&str> {
+        self.told()?.backtrace.as_deref()
+    }
+
+    /// What the worker told, if it could.
+    fn told(&self) -> Option<&TaskError> {
+        match &self.0.failure {
+            Failure::Failed(told) | Failure::Panicked(told) | Failure::Undecodable(told) => {
+                Some(told)
+            }
+            _ => None,
+        }
+    }
+
     /// The task returned an error.
     pub fn is_failed(&self) -> bool {
         matches!(self.0.failure, Failure::Failed(_))
@@ -323,84 +346,6 @@ impl fmt::Debug for JobError {
 }
 
 impl std::error::Error for JobError {}
-
-/// Why a job gave no result.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub enum Failure {
-    /// The task returned an error.
-    Failed(TaskError),
-    /// The task panicked.
-    Panicked(TaskError),
-    /// The arguments or the output could not be encoded or decoded, or the output was too large.
-    Undecodable(TaskError),
-    /// Its worker died while running it.
-    Crashed(Exit),
-    /// It ran for longer than this, and its worker was killed.
-    TimedOut(Duration),
-    /// It was cancelled, or the pool was stopped before it ended.
-    Cancelled,
-    /// It took down a worker in each of its attempts; this is how they ended.
-    Quarantined(Vec<Exit>),
-    /// It waits for a job that, in the end, waits for it: these jobs, each waiting for the next and the
-    /// last for the first.
-    Deadlock(Vec<Member>),
-    /// The pool could not keep its workers alive and gave up, for this reason.
-    PoolGaveUp(String),
-    /// The pool did not take it: there is no such task, or the pool was shut down.
-    Refused(String),
-}
-
-/// One job of a [`Failure::Deadlock`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Member {
-    /// The job.
-    pub job: JobId,
-    /// Its label, or the name of its task.
-    pub name: String,
-}
-
-/// `job 42 (fetch)`.
-impl fmt::Display for Member {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { job, name } = self;
-        if name.is_empty() { write!(f, "job {job}") } else { write!(f, "job {job} ({name})") }
-    }
-}
-
-impl Failure {
-    /// Its name in records: `failed`, `panicked`, `undecodable`, `crashed`, `timed-out`,
-    /// `cancelled`, `quarantined`, `deadlock`, `pool-gave-up`, `refused`.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Failed(_) => "failed",
-            Self::Panicked(_) => "panicked",
-            Self::Undecodable(_) => "undecodable",
-            Self::Crashed(_) => "crashed",
-            Self::TimedOut(_) => "timed-out",
-            Self::Cancelled => "cancelled",
-            Self::Quarantined(_) => "quarantined",
-            Self::Deadlock(_) => "deadlock",
-            Self::PoolGaveUp(_) => "pool-gave-up",
-            Self::Refused(_) => "refused",
-        }
-    }
-
-    /// Whether a worker's death is the cause, so that its last words belong to it.
-    pub fn is_a_death(&self) -> bool {
-        matches!(self, Self::Crashed(_) | Self::Quarantined(_) | Self::TimedOut(_))
-    }
-}
-
-impl From<TaskError> for Failure {
-    fn from(error: TaskError) -> Self {
-        match error.kind {
-            TaskErrorKind::Failed => Self::Failed(error),
-            TaskErrorKind::Panicked => Self::Panicked(error),
-            TaskErrorKind::BadArguments | TaskErrorKind::BadOutput => Self::Undecodable(error),
-        }
-    }
-}
 
 /// The last words of a process as the end of a message.
 pub fn quote(last_words: &[String]) -> String {
