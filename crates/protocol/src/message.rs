@@ -5,9 +5,10 @@
 //! end; any other change raises [`VERSION`](crate::VERSION).
 
 mod configuration;
+mod exit;
+mod nested;
 
 use std::fmt;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +16,10 @@ use crate::error::JobError;
 use crate::id::{JobId, Seq, SlotId, TaskId, Ticket, WorkerId};
 
 pub use self::configuration::{Configuration, ConfigurationError, Initializer};
+pub use self::exit::Exit;
+pub use self::nested::{
+    LONGEST_LABEL, MOST_AWAITED, MOST_HANDLES, MOST_UNACCEPTED, Options, Question, Submit,
+};
 
 /// What a worker program says of itself before anything else.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -134,17 +139,6 @@ pub struct Usage {
     /// The largest resident size of the process until then, in bytes. What it shares with its fork
     /// server is counted too.
     pub peak_memory: u64,
-}
-
-/// How a process ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Exit {
-    /// It exited with this code.
-    Code(i32),
-    /// This signal killed it.
-    Signal(i32),
-    /// Somebody else reaped it, or its fork server died with it.
-    Unknown,
 }
 
 /// Supervisor to worker.
@@ -304,68 +298,6 @@ pub enum FromWorker<'a> {
     Grown,
 }
 
-/// How many [`FromWorker::Submit`], [`Reserve`](FromWorker::Reserve), [`Abandon`](FromWorker::Abandon) and
-/// [`Cancel`](FromWorker::Cancel) may be under way before they are [accepted](ToWorker::Accepted).
-pub const MOST_UNACCEPTED: u32 = 256;
-
-/// How many jobs one attempt may wait for at once.
-pub const MOST_AWAITED: usize = 1024;
-
-/// How many handles may be among the arguments of one job that another submits.
-pub const MOST_HANDLES: usize = 4096;
-
-/// The longest label, in bytes: it travels beside the arguments.
-pub const LONGEST_LABEL: usize = 256;
-
-/// A job on its way from a running job to the supervisor.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Submit<'a> {
-    /// The attempt that submits it.
-    pub parent: Ticket,
-    /// Its id: [`JobId::nested`] of the worker, counting up.
-    pub job: JobId,
-    /// What it calls.
-    pub task: TaskId,
-    /// How its arguments are written.
-    pub form: Form,
-    /// Its arguments; parts carry the ticket of its first attempt.
-    #[serde(borrow)]
-    pub arguments: Value<'a>,
-    /// How it is to be run.
-    pub options: Options,
-    /// Jobs whose ends must be kept until this one has ended: their handles are among its arguments. At
-    /// most [`MOST_HANDLES`].
-    pub handles: Vec<JobId>,
-}
-
-/// How a job is to be run, where it differs from its pool's ways.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Options {
-    /// From an attempt's start to its end.
-    pub timeout: Option<Duration>,
-    /// Further attempts after an error, a panic or a time-out.
-    pub retries: Option<u32>,
-    /// Further attempts after the death of a worker.
-    pub crash_retries: Option<u32>,
-    /// Higher ones are started first.
-    pub priority: i8,
-    /// A name for people, of at most [`LONGEST_LABEL`] bytes.
-    pub label: Option<Box<str>>,
-}
-
-/// What a running job may ask about another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Question {
-    /// Cancel it unless it has been started: did that end it?
-    Cancel,
-    /// Cancel it, and kill it if it runs: did that end it?
-    Kill,
-    /// Is it running?
-    IsRunning,
-    /// Has it ended, or is it not known at all?
-    HasEnded,
-}
-
 /// How one attempt ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reply<'a> {
@@ -440,66 +372,6 @@ pub(crate) fn cut(mut text: String, most: usize) -> String {
         text.push_str(mark);
     }
     text
-}
-
-impl Exit {
-    /// The name of the signal, `SIGSEGV`, if one killed the process and it has a name.
-    pub fn signal_name(self) -> Option<&'static str> {
-        /// By number, as on every Linux but Alpha, MIPS, PA-RISC and SPARC.
-        const NAMES: [&str; 32] = [
-            "",
-            "SIGHUP",
-            "SIGINT",
-            "SIGQUIT",
-            "SIGILL",
-            "SIGTRAP",
-            "SIGABRT",
-            "SIGBUS",
-            "SIGFPE",
-            "SIGKILL",
-            "SIGUSR1",
-            "SIGSEGV",
-            "SIGUSR2",
-            "SIGPIPE",
-            "SIGALRM",
-            "SIGTERM",
-            "SIGSTKFLT",
-            "SIGCHLD",
-            "SIGCONT",
-            "SIGSTOP",
-            "SIGTSTP",
-            "SIGTTIN",
-            "SIGTTOU",
-            "SIGURG",
-            "SIGXCPU",
-            "SIGXFSZ",
-            "SIGVTALRM",
-            "SIGPROF",
-            "SIGWINCH",
-            "SIGIO",
-            "SIGPWR",
-            "SIGSYS",
-        ];
-        match self {
-            Self::Signal(number) => {
-                let index = usize::try_from(number).ok()?;
-                NAMES.get(index).copied().filter(|name| !name.is_empty())
-            }
-            Self::Code(_) | Self::Unknown => None,
-        }
-    }
-}
-
-/// Reads as what happened to the process: `was killed by SIGSEGV`, `exited with code 7`.
-impl fmt::Display for Exit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self, self.signal_name()) {
-            (Self::Code(code), _) => write!(f, "exited with code {code}"),
-            (_, Some(name)) => write!(f, "was killed by {name}"),
-            (Self::Signal(number), None) => write!(f, "was killed by signal {number}"),
-            (Self::Unknown, None) => f.write_str("ended in an unknown way"),
-        }
-    }
 }
 
 impl From<JobId> for Ticket {
