@@ -20,7 +20,7 @@
 //! What it holds when it dies is judged by the scoreboard ([`Lane`]): only what was *running* is
 //! charged with the death.
 //!
-//! The parts: `events` is what becomes of each event; `jobs` the table of unsettled jobs with the
+//! The parts: `words` is what the scheduler is told and what it says; `events` is what becomes of each event; `jobs` the table of unsettled jobs with the
 //! queue; `worker` what one worker holds; `frames` how many jobs travel together; `deaths` the
 //! judgement; `deadlines` everything that happens because time passes; `waits` jobs that wait for
 //! jobs; `recycling` the replacement of worn workers; `policy` and `outcome` plain values.
@@ -36,6 +36,7 @@ mod queue;
 mod recycling;
 mod statistics;
 mod waits;
+mod words;
 mod worker;
 
 #[cfg(test)]
@@ -43,8 +44,7 @@ mod tests;
 
 use std::time::Duration;
 
-use brigade_protocol::id::{JobId, Seq, SlotId, TaskId, Ticket, WorkerId};
-use brigade_protocol::message::{Exit, TaskError};
+use brigade_protocol::id::{JobId, Seq, Ticket, WorkerId};
 use rustc_hash::FxHashMap;
 
 use self::frames::Batches;
@@ -55,6 +55,7 @@ use self::worker::{State, Worker};
 pub use self::outcome::{Failure, Settled};
 pub use self::policy::{Limits, Prefetch, RestartIntensity};
 pub use self::statistics::Statistics;
+pub use self::words::{Action, Ending, Event, JobSpec, Lane, Reply};
 pub use self::worker::Why;
 
 /// Time since the pool began, without the spans in which it was paused. The shell reads the clock.
@@ -81,172 +82,6 @@ pub struct Config {
     pub server_restarts: RestartIntensity,
     /// How many jobs each worker is given before it is replaced; at least 1.
     pub max_jobs: Option<u64>,
-}
-
-/// A job as the scheduler sees it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct JobSpec {
-    /// Its id.
-    pub job: JobId,
-    /// What it calls: durations are estimated for each task.
-    pub task: TaskId,
-    /// The bytes of its arguments.
-    pub size: usize,
-    /// How long and how often it may be tried, and how soon.
-    pub limits: Limits,
-    /// The attempt that submitted it, if one did.
-    pub parent: Option<Ticket>,
-}
-
-/// What the scoreboard says of one run thread of a worker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Lane {
-    /// What it runs or last ran.
-    pub started: Seq,
-    /// Since when.
-    pub since: Time,
-    /// What it last finished.
-    pub finished: Seq,
-    /// How far what it runs has come, of how much, if it says so.
-    pub progress: Option<(u64, u64)>,
-}
-
-/// How one attempt ended, by its worker's word.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reply {
-    /// The attempt.
-    pub ticket: Ticket,
-    /// When it began and ended.
-    pub ran: (Time, Time),
-    /// Its encoded output, or why there is none.
-    pub result: Result<Vec<u8>, TaskError>,
-}
-
-/// How the pool is to end; a graver one replaces a lighter one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
-    /// Finish what there is.
-    Drain,
-    /// Cancel what has not been started, give what runs this long, then kill it.
-    Stop(Duration),
-    /// Kill everything now.
-    Abort,
-}
-
-/// Something that happened outside.
-#[derive(Clone, Debug)]
-pub enum Event {
-    /// A client asked for this job to be run.
-    Submitted(JobSpec),
-    /// A job is announced, by a client or by an attempt that runs.
-    Reserved {
-        /// Which.
-        job: JobId,
-        /// Who announced it.
-        holder: Option<Ticket>,
-    },
-    /// A reserved job will not be submitted.
-    Abandoned(JobId),
-    /// Somebody wants this job to end if it has not been started, or in any case.
-    CancelRequested {
-        /// Which.
-        job: JobId,
-        /// Even if its worker must be killed.
-        kill: bool,
-    },
-    /// An attempt waits until one of these jobs has ended.
-    WaitBegan {
-        /// Where it runs.
-        worker: WorkerId,
-        /// Who waits.
-        waiter: Ticket,
-        /// For what.
-        jobs: Vec<JobId>,
-    },
-    /// An attempt does not wait any longer.
-    WaitOver {
-        /// Where it runs.
-        worker: WorkerId,
-        /// Who waited.
-        waiter: Ticket,
-    },
-    /// The pool is to have so many workers.
-    Resized(u32),
-    /// A stream of jobs of unknown length begins.
-    InputOpened,
-    /// It ended.
-    InputEnded,
-    /// The worker exists as a process.
-    Spawned(WorkerId),
-    /// The worker could not be made, for this reason.
-    NotSpawned(WorkerId, String),
-    /// The worker finished its start and may be given work.
-    WorkerReady(WorkerId),
-    /// The worker answered.
-    Replied(WorkerId, Reply),
-    /// The worker gave these attempts back: they have not been started.
-    Returned(WorkerId, Vec<Ticket>),
-    /// What the scoreboard says of the worker, upon [`Action::Inspect`].
-    Observed(WorkerId, Vec<Lane>),
-    /// The worker broke the protocol, or can no longer be reached.
-    Violated(WorkerId),
-    /// The worker is gone. All its replies have been heard before this.
-    WorkerExited {
-        /// Which.
-        worker: WorkerId,
-        /// How it ended.
-        exit: Exit,
-        /// It died because its fork server did.
-        with_server: bool,
-        /// What the scoreboard says of it.
-        lanes: Vec<Lane>,
-        /// The death as a text for people, with the worker's last words.
-        epitaph: String,
-    },
-    /// The fork server is gone, for this reason. The exits of its workers follow.
-    ServerLost(String),
-    /// The fork server asked for by [`Action::StartServer`] is up.
-    ServerStarted,
-    /// It could not be started, for this reason.
-    ServerFailed(String),
-    /// The pool is to end.
-    EndRequested(Ending),
-    /// Nothing but time: some deadline may have passed.
-    TimePassed,
-    /// The worker says that it has grown larger than it may be.
-    Grown(WorkerId),
-}
-
-/// Something the shell must now do. Doing it cannot fail: what goes wrong outside comes back as an
-/// [`Event`].
-#[must_use]
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// Start a new fork server.
-    StartServer,
-    /// Kill the fork server: it does not answer.
-    KillServer,
-    /// Have this worker forked.
-    Spawn(WorkerId, SlotId),
-    /// Send these attempts to the worker, numbered on from the first.
-    Dispatch(WorkerId, Seq, Vec<Ticket>),
-    /// Ask the worker to give back what it has not started.
-    Recall(WorkerId),
-    /// Read the scoreboard of this worker and tell.
-    Inspect(WorkerId),
-    /// Tell the worker that no more will come; a healthy one exits by itself.
-    Stop(WorkerId),
-    /// SIGKILL to the worker and its group. The exit arrives later, as an event like any other. A thread
-    /// is left to itself, and that counts as its exit.
-    Kill(WorkerId, Why),
-    /// The job's one and only end.
-    Settle(JobId, Settled),
-    /// The job that was to be cancelled has been started.
-    RefuseCancel(JobId),
-    /// Tell this attempt that somebody wants it to stop.
-    PleaseStop(WorkerId, Ticket),
-    /// Tell this attempt that the job it waits for has ended, or why it must not wait.
-    EndWait(WorkerId, Ticket, Result<JobId, Failure>),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

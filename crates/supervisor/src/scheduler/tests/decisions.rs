@@ -4,6 +4,7 @@ use brigade_protocol::message::TaskErrorKind;
 
 use super::super::*;
 use super::pool::{MS, Pool, W0, W1, dispatch, first, lane, settled, timeout};
+use super::prelude::*;
 
 #[test]
 fn the_next_job_starts_the_moment_a_worker_is_free() {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::*;
+use super::prelude::*;
 use super::process::Process;
 use super::world::{Fate, World};
 

@@ -9,3 +9,9 @@ mod recycling;
 mod threads;
 mod waiting;
 mod world;
+
+/// What all of them speak of.
+mod prelude {
+    pub(super) use brigade_protocol::id::{JobId, Seq, SlotId, TaskId, Ticket, WorkerId};
+    pub(super) use brigade_protocol::message::{Exit, TaskError};
+}

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::super::*;
+use super::prelude::*;
 
 pub(super) type Settlement<'a> = (u64, &'a Result<Vec<u8>, Failure>, u32);
 

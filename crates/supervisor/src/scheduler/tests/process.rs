@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::super::*;
+use super::prelude::*;
 
 #[derive(Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "a world keeps every fact apart, to compare")]

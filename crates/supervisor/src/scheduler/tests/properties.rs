@@ -5,6 +5,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::super::*;
+use super::prelude::*;
 use super::world::{Fate, World};
 
 fn limits() -> impl Strategy<Value = Limits> {

@@ -2,6 +2,7 @@
 
 use super::super::*;
 use super::pool::{MS, Pool, W0, W1, config, dispatch, first, lane, settled};
+use super::prelude::*;
 
 fn pool(slots: u32, max_jobs: u64) -> Pool {
     Pool::of(Config { max_jobs: Some(max_jobs), ..config(slots) })

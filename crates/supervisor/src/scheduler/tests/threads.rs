@@ -2,6 +2,7 @@
 
 use super::super::*;
 use super::pool::{MS, Pool, W0, dispatch, first, lane, settled, timeout};
+use super::prelude::*;
 
 #[test]
 fn a_thread_that_overran_is_replaced_and_its_job_is_not_tried_again() {

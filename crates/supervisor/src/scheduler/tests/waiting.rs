@@ -2,6 +2,7 @@
 
 use super::super::*;
 use super::pool::{MS, Pool, W0, W1, dispatch, first, lane, settled};
+use super::prelude::*;
 
 const W2: WorkerId = WorkerId(2);
 

@@ -11,6 +11,7 @@ use brigade_protocol::message::TaskErrorKind;
 
 use super::super::*;
 use super::kinship::Kinship;
+use super::prelude::*;
 use super::process::{Call, Process};
 
 /// What happens next. Numbers choose among the workers or jobs there are.
