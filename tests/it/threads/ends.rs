@@ -210,9 +210,14 @@ fn the_last_handle_may_be_with_a_callback_or_a_queued_closure() {
     let own = Arc::new(pool(1));
     let plug = Plug::put_in(&own);
     let inside = Arc::clone(&own);
-    plug.future.on_done(move |_| drop(inside));
+    let (told, tells) = channel();
+    plug.future.on_done(move |_| {
+        drop(inside);
+        told.send(()).unwrap();
+    });
     drop(own);
     plug.pull();
+    next(&tells);
 
     let own = Arc::new(strict(1).build().unwrap());
     let plug = Plug::put_in(&own);
@@ -232,13 +237,14 @@ fn what_was_left_to_itself_has_no_more_say() {
         spin(context);
         let pool: Arc<ThreadPool> = inside.upgrade().expect("the test has it");
         let child = pool.submit_fn(|| 7);
-        told.send(child.result()).unwrap();
-        let seat = context.reserve::<u8>();
-        told.send(context.wait(seat.handle())).unwrap();
+        let waited = pool.wait(&child);
+        told.send((child, waited.is_err(), context.wait(context.reserve::<u8>().handle())))
+            .unwrap();
     });
     assert!(error(future).is_timed_out());
-    // Settled before its thread is told: so these are of one that is over.
-    assert!(next(&tells).unwrap_err().is_cancelled());
-    assert!(next(&tells).is_err());
+    // It is asked to stop when its exit is on the way: so all this is of one that is over.
+    let (child, waited, own_seat) = next(&tells);
+    assert!(error(child).is_cancelled(), "it was not even started");
+    assert!(waited && own_seat.is_err());
     assert_eq!(value(pool.submit_fn(|| 8)), 8);
 }
