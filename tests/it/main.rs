@@ -5,7 +5,7 @@
 //!   [`recycling`];
 //! * the program: [`program`], [`records`], [`signals`], [`start`], [`orphans`], [`stream`], [`soak`],
 //!   [`surroundings`];
-//! * the house: [`tidy`].
+//! * the house: [`tidy`], and the table of tests that are as those of CPython: [`conformance`].
 
 #![expect(
     clippy::unwrap_used,
@@ -15,6 +15,7 @@
 mod cancel;
 mod careless;
 mod chaos;
+mod conformance;
 mod control;
 mod crash;
 mod drain;

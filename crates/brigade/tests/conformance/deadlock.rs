@@ -202,3 +202,48 @@ fn a_hundred_that_do_not_encode_and_a_hundred_that_do() {
     assert!((0..).zip(good).all(|(x, future)| value(future) == 2 * x));
     assert!(error(pool.submit(fail("on purpose".to_owned()))).is_failed());
 }
+
+#[test]
+fn a_crash_after_the_end_was_asked_for() {
+    let (pool, gate) = (pool(2), Gate::open());
+    let lost = pool.submit(hold(gate.path()).crash_retries(0));
+    let first = gate.wait();
+    let beside = pool.submit(hold(gate.path()));
+    let second = gate.wait();
+    let queued: Vec<_> = (0..20).map(|x| pool.submit(double(x))).collect();
+    pool.control().shutdown(Shutdown::Drain);
+    brigade_tests::process::send(first.pid, rustix::process::Signal::SEGV);
+    assert_eq!(*error(lost).failure(), SEGFAULT);
+    // The worker that takes its place does what is left: the other one is still busy.
+    assert!((0..).zip(queued).all(|(x, future)| value(future) == 2 * x));
+    second.release();
+    assert_eq!(value(beside).0, 1);
+    drop(pool);
+}
+
+/// Takes what ends its worker before the rest of it has been read.
+#[task]
+fn take_much(_what: OnDecode, _rest: Vec<u8>) {}
+
+/// CPython's gh-94777: more is written to a worker than its channel holds, and nobody reads it any more.
+#[test]
+fn a_crash_within_large_data() {
+    for how in [Crash, Leave] {
+        let job = || take_much(OnDecode(how), vec![7; 20_000_000]).crash_retries(0);
+        assert!(alone_fails(|pool| pool.submit(job())).is_crashed());
+    }
+    let (pool, gate) = (pool(1), Gate::open());
+    let lost = pool.submit(hold(gate.path()).crash_retries(0));
+    let visitor = gate.wait();
+    let large: Vec<_> = (0..3).map(|_| pool.submit(weigh(vec![7; 5_000_000]))).collect();
+    brigade_tests::process::kill(visitor.pid);
+    assert!(error(lost).is_crashed());
+    assert!(large.into_iter().all(|future| value(future) == 5_000_000));
+    assert_intact(&pool, 1);
+}
+
+/// How long it is.
+#[task(name = "weigh-arguments")]
+fn weigh(bytes: Vec<u8>) -> usize {
+    bytes.len()
+}

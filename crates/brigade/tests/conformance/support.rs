@@ -42,9 +42,9 @@ pub(crate) fn pass(context: &Context, gate: &Path) -> io::Result<()> {
     gate::wait(&mut gate::visit(context, gate)?)
 }
 
-/// A pool of this program, whose workers print to nobody.
+/// A pool of this program, whose workers print to nobody, and no stacks into their last words.
 pub(crate) fn builder(workers: usize) -> Builder {
-    ProcessPool::builder().workers(workers).on_output(|_| {})
+    ProcessPool::builder().workers(workers).env("RUST_BACKTRACE", "0").on_output(|_| {})
 }
 
 /// As [`builder`], started.
