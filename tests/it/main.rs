@@ -6,7 +6,7 @@
 //! * threads instead of processes: [`threads`];
 //! * the program: [`program`], [`records`], [`signals`], [`start`], [`orphans`], [`stream`], [`soak`],
 //!   [`surroundings`];
-//! * the house: [`tidy`].
+//! * the house: [`tidy`], and the table of tests that are as those of CPython: [`conformance`].
 
 #![expect(
     clippy::unwrap_used,
@@ -16,6 +16,7 @@
 mod cancel;
 mod careless;
 mod chaos;
+mod conformance;
 mod control;
 mod crash;
 mod drain;

@@ -5,7 +5,7 @@ use brigade_worker::{Context, task};
 
 /// Doubles the numbers below COUNT in jobs of its own, and adds the results, which it gathers in the way
 /// that HOW names.
-#[task]
+#[task(unlisted)]
 pub fn gather(context: &Context, how: String, count: u64) -> Result<u64, String> {
     let jobs = (0..count).map(|x| Job::json("double", format!("[{x}]")));
     let mut submitted = jobs.clone().map(|job| context.submit(job));

@@ -1,0 +1,19 @@
+//! Conformance: what `concurrent.futures` promises in its own tests, and what Brigade promises beyond it.
+//!
+//! Each module but [`promises`] has the name of a file of CPython's `Lib/test/test_concurrent_futures/`, and
+//! `tests/conformance.md` says for each test there which one of ours is the same, or why there is none. Where
+//! CPython has the whole pool break, ours have only that job fail: see [`support::assert_intact`].
+
+mod as_completed;
+mod deadlock;
+mod executor;
+mod future;
+mod init;
+mod process_pool;
+mod promises;
+mod sandbox;
+mod shutdown;
+mod support;
+mod wait;
+
+brigade::test_support!();

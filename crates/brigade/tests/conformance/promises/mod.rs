@@ -1,0 +1,1 @@
+//! What Brigade promises beyond `concurrent.futures`, in figures.
