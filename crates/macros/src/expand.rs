@@ -128,7 +128,12 @@ impl Writer<'_> {
             #(#everywhere)*
             #(#constructor)*
             // A task may be there to be called by its name only.
-            #[allow(dead_code, clippy::too_many_arguments, clippy::type_complexity)]
+            #[allow(
+                dead_code,
+                clippy::too_many_arguments,
+                clippy::type_complexity,
+                clippy::used_underscore_binding
+            )]
             #visibility fn #ident(#(#arguments: #kinds),*) -> #private::Job<#result, (#(#more_kinds,)*)> {
                 #typed.job(&#ident::TASK, (#(#arguments,)*))
             }
