@@ -9,7 +9,7 @@ use brigade_protocol::message::{Form, TaskInfo};
 use brigade_task::bound::Permit;
 use brigade_task::cell::Cell;
 use brigade_task::host::{Admission, Host};
-use brigade_task::{Arguments, Context, Executor, Future, Job};
+use brigade_task::{Context, Executor, Future};
 
 use crate::builder::check_range;
 use crate::error::StartError;
@@ -83,27 +83,7 @@ impl ThreadPool {
         &self.0.shared.inbox.hello.tasks
     }
 
-    /// Submits a job. What prevents it from running is told by the future. Blocks while the queue is full,
-    /// if it has a [bound](ThreadPoolBuilder::max_queued).
-    ///
-    /// ```
-    /// use brigade_supervisor::{Job, ThreadPool};
-    /// use brigade_task::{Registry, task};
-    ///
-    /// #[task(crate = brigade_task)]
-    /// fn add(a: i32, b: i32) -> i32 {
-    ///     a + b
-    /// }
-    ///
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let pool = ThreadPool::builder().registry(Registry::new(&[&add::TASK])?).build()?;
-    /// assert_eq!(pool.submit(Job::<i32>::call("add", (1, 2))).result()?, 3);
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn submit<T, A: Arguments>(&self, job: Job<T, A>) -> Future<T> {
-        Executor::submit(self, job)
-    }
+    brigade_task::executor_methods!();
 
     /// Submits a closure, whose value need not be encoded: any type that can be sent to another thread.
     /// The value is given out once, to whoever asks for it first. A closure can be called once only, so

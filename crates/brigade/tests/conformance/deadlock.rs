@@ -198,7 +198,9 @@ fn a_hundred_that_do_not_encode_and_a_hundred_that_do() {
     let bad: Vec<_> =
         (0..100).map(|_| pool.submit(take_unwritable(OnEncode(How::Error)))).collect();
     let good: Vec<_> = (0..100).map(|x| pool.submit(double(x))).collect();
-    bad.into_iter().for_each(|future| assert_undecodable(&error(future)));
+    for future in bad {
+        assert_undecodable(&error(future));
+    }
     assert!((0..).zip(good).all(|(x, future)| value(future) == 2 * x));
     assert!(error(pool.submit(fail("on purpose".to_owned()))).is_failed());
 }

@@ -5,6 +5,9 @@ use brigade_tests::DEADLINE;
 
 use crate::support::{alone_fails, builder, double, fail, pool, value};
 
+/// Some of all sorts of values.
+type Everything = (bool, i128, f64, String, Vec<u8>, Option<(char, Vec<Option<u8>>)>);
+
 /// Gives back whatever it is given.
 #[task]
 fn echo(
@@ -14,7 +17,7 @@ fn echo(
     text: String,
     bytes: Vec<u8>,
     nested: Option<(char, Vec<Option<u8>>)>,
-) -> (bool, i128, f64, String, Vec<u8>, Option<(char, Vec<Option<u8>>)>) {
+) -> Everything {
     (flag, number, real, text, bytes, nested)
 }
 

@@ -94,7 +94,10 @@ pub(crate) fn start(builder: ThreadPoolBuilder) -> Result<(Started, HostPlace), 
     brigade_task::panics::install_hook();
     // Never compared with that of another process.
     let build = BuildId(String::new());
-    let hello = Hello { build: build.clone(), tasks: builder.registry.infos() };
+    let hello = Hello {
+        build: build.clone(),
+        tasks: builder.registry.iter().flat_map(brigade_task::Registry::infos).collect(),
+    };
     let (sender, receiver) = crossbeam_channel::unbounded();
     let inbox = Arc::new(Inbox::new(sender.clone(), receiver, hello));
     let restarts = builder.restarts.unwrap_or_else(|| RestartIntensity::of(builder.workers));

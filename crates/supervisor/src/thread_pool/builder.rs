@@ -1,6 +1,7 @@
 //! What a thread pool is to be like, before there is one.
 
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,7 +42,7 @@ pub struct ThreadPoolBuilder {
     pub(crate) name: String,
     pub(crate) stack: Option<usize>,
     pub(crate) initializer: Option<Box<dyn Fn() + Send + Sync>>,
-    pub(crate) registry: Registry,
+    pub(crate) registry: Option<Registry>,
 }
 
 impl Default for ThreadPoolBuilder {
@@ -56,7 +57,7 @@ impl Default for ThreadPoolBuilder {
             name: "brigade".to_owned(),
             stack: None,
             initializer: None,
-            registry: Registry::default(),
+            registry: None,
         }
     }
 }
@@ -141,9 +142,10 @@ impl ThreadPoolBuilder {
         self
     }
 
-    /// The tasks that jobs can call by name. A job that was made by calling a task needs none. Default: none.
+    /// The tasks that jobs can call by name. A job that was made by calling a task needs none. Default: every
+    /// `#[task]` of this program that is not `unlisted`.
     pub fn registry(mut self, registry: Registry) -> Self {
-        self.registry = registry;
+        self.registry = Some(registry);
         self
     }
 
@@ -154,7 +156,7 @@ impl ThreadPoolBuilder {
     /// # Errors
     ///
     /// [`StartError::OutOfRange`], or [`StartError::System`] if there can be no thread at all.
-    pub fn build(self) -> Result<ThreadPool, StartError> {
+    pub fn build(mut self) -> Result<ThreadPool, StartError> {
         check_workers(self.workers)?;
         let most = ThreadPool::MOST_WORKERS;
         check_range("the number of waiting jobs", self.max_waiting, 0, most, "from 0 to 10000")?;
@@ -162,7 +164,14 @@ impl ThreadPoolBuilder {
         if let Some(jobs) = max_queued {
             check_range("the number of queued jobs", jobs, 1, usize::MAX, "at least 1")?;
         }
-        let registry = self.registry.clone();
+        let registry = match self.registry.take() {
+            Some(registry) => registry,
+            None => Registry::gathered().map_err(|error| {
+                let (what, source) = ("gather the tasks", io::Error::other(error));
+                StartError::System { what, source }
+            })?,
+        };
+        self.registry = Some(registry.clone());
         let (started, place) = shell::start_threads(self)?;
         let owner = Owner::new(started, limits, max_queued, Some(registry));
         place.get_or_init(|| Arc::clone(&owner.shared) as Arc<dyn Host>);
