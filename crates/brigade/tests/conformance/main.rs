@@ -4,6 +4,11 @@
 //! `tests/conformance.md` says for each test there which one of ours is the same, or why there is none. Where
 //! CPython has the whole pool break, ours have only that job fail: see [`support::assert_intact`].
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "in a test, an unwrap that fails says that the test failed"
+)]
+
 mod as_completed;
 mod deadlock;
 mod executor;
@@ -14,6 +19,7 @@ mod promises;
 mod sandbox;
 mod shutdown;
 mod support;
+mod thread_pool;
 mod wait;
 
 brigade::test_support!();

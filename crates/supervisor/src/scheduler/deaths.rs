@@ -98,7 +98,7 @@ impl Scheduler {
         };
         self.jobs.note_over(job, worker.id, ran);
         // The next attempt submits what it needs anew.
-        self.disown(job, true, actions);
+        self.disown(now, job, true, actions);
         let failure = match worker.state {
             State::Leaving { why: Why::Ended, .. } => Failure::Cancelled,
             State::Leaving { why: Why::JobKilled(_), .. } if worker.overran(held) => {

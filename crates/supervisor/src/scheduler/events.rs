@@ -86,7 +86,7 @@ impl Scheduler {
         let task = self.jobs.task(ticket.job);
         self.batches.learn(task, ran.1.saturating_sub(ran.0), full_frame);
         self.jobs.note_over(ticket.job, id, Some(ran));
-        self.disown(ticket.job, result.is_err(), actions);
+        self.disown(now, ticket.job, result.is_err(), actions);
         match result {
             Ok(output) => self.jobs.settle(ticket.job, Ok(output), actions),
             Err(error) => {

@@ -101,13 +101,18 @@ impl Scheduler {
 
     /// The attempt that this job began is over: what it reserved is never submitted, and if it failed,
     /// what it submitted and has not been started is not wanted any more.
-    pub(super) fn disown(&mut self, job: JobId, failed: bool, actions: &mut Vec<Action>) {
+    pub(super) fn disown(
+        &mut self,
+        now: Time,
+        job: JobId,
+        failed: bool,
+        actions: &mut Vec<Action>,
+    ) {
         for child in self.jobs.take_children(job) {
             match self.jobs.place(child) {
                 Some(Place::Reserved(_)) => self.abandon(child, actions),
-                Some(Place::Queued) if failed => {
-                    self.jobs.settle(child, Err(Failure::Cancelled), actions);
-                }
+                // One that waits with a worker is called back; one that runs is asked to stop.
+                Some(_) if failed => self.on_cancel(now, child, false, actions),
                 _ => {}
             }
         }

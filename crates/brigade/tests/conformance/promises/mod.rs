@@ -1,1 +1,7 @@
-//! What Brigade promises beyond `concurrent.futures`, in figures.
+//! What Brigade promises beyond `concurrent.futures`, in figures: deaths, time-outs, memory, nested jobs.
+
+mod cycles;
+mod deaths;
+mod memory;
+mod nested;
+mod time_outs;
