@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 
-use brigade_supervisor::{Executor, Job};
+use brigade_supervisor::Job;
 use brigade_task::{Context, Registry, task};
 
 use super::{Plug, next, pool, strict};

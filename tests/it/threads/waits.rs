@@ -4,7 +4,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use brigade_supervisor::{Executor, Handle, Job, JobError, ThreadPool};
+use brigade_supervisor::{Handle, Job, JobError, ThreadPool};
 use brigade_task::{Context, task};
 use brigade_tests::DEADLINE;
 

@@ -95,5 +95,7 @@ fn who_waits_for_a_cycle_from_outside_is_no_part_of_it() {
     let error = outcome(outside).unwrap_err();
     assert!(!error.is_deadlock(), "it fails with the error of what it waits for: {error}");
     assert!(error.to_string().contains("deadlock: job "), "{error}");
-    futures.into_iter().for_each(|future| assert_cycle(&crate::support::error(future), &jobs));
+    for future in futures {
+        assert_cycle(&crate::support::error(future), &jobs);
+    }
 }

@@ -77,7 +77,7 @@ fn limit_memory(bytes: u64) -> nix::Result<()> {
 fn want_more_than(bytes: u64) -> usize {
     setrlimit(Resource::RLIMIT_AS, bytes, bytes).expect("a limit can be lowered");
     let mut held = Vec::new();
-    while (held.len() as u64) < 2 * bytes >> 20 {
+    while (held.len() as u64) < (2 * bytes) >> 20 {
         held.push(black_box(vec![1_u8; 1 << 20]));
     }
     held.len()
@@ -101,7 +101,9 @@ fn play(builder: Builder, cause: Cause) -> (JobError, Duration) {
             let visitors = gate.wait_for_all(WORKERS);
             bad = Some((end, known.elapsed()));
             visitors.into_iter().for_each(Visitor::release);
-            held.into_iter().for_each(|held| assert_eq!(value(held).0, 1));
+            for held in held {
+                assert_eq!(value(held).0, 1);
+            }
         } else {
             assert_eq!(value(future), x);
             good += 1;

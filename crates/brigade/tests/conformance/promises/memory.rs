@@ -52,7 +52,9 @@ fn a_table_of_the_initializer_takes_its_room_once() {
         let visitors = gate.wait_for_all(WORKERS);
         visitors.into_iter().for_each(Visitor::release);
         assert!(sums.into_iter().all(|each| value(each) == sum));
-        held.into_iter().for_each(|held| assert_eq!(value(held).0, 1));
+        for held in held {
+            assert_eq!(value(held).0, 1);
+        }
     }
     let all: u64 = pids.iter().chain([&server]).map(|pid| proportional(*pid)).sum();
     let room = TABLE as u64 * KIB_PER_MIB;

@@ -21,7 +21,7 @@ fn sleep_if(x: u64, for_ever: bool, stubborn: bool) -> u64 {
             unsafe { signal(deaf, SigHandler::SigIgn) }.expect("these can be ignored");
         }
     }
-    while for_ever {
+    while std::hint::black_box(for_ever) {
         thread::park();
     }
     x
