@@ -57,14 +57,19 @@ impl Scheduler {
             Some(Place::With(id)) => {
                 let kill = kill && self.config.can_kill;
                 self.jobs.mark_cancelled(job, if kill { Cancel::Kill } else { Cancel::Unstarted });
-                if let Some(worker) = self.worker(id)
-                    && worker.is_serving()
-                    && !matches!(worker.recall, Recall::Asked { .. })
-                {
-                    worker.recall = Recall::Asked { at: now };
-                    actions.push(Action::Recall(id));
-                }
+                self.recall_from(now, id, actions);
             }
+        }
+    }
+
+    /// Asks a worker for what it has not started, unless it was asked already.
+    pub(super) fn recall_from(&mut self, now: Time, id: WorkerId, actions: &mut Vec<Action>) {
+        if let Some(worker) = self.worker(id)
+            && worker.is_serving()
+            && !matches!(worker.recall, Recall::Asked { .. })
+        {
+            worker.recall = Recall::Asked { at: now };
+            actions.push(Action::Recall(id));
         }
     }
 
@@ -111,6 +116,9 @@ impl Scheduler {
         for &ticket in &kept {
             match self.jobs.cancelled(ticket.job) {
                 Cancel::No => {}
+                Cancel::Unwanted => {
+                    self.jobs.take_cancelled(ticket.job);
+                }
                 // What is to be killed is told how that went when it has ended.
                 Cancel::Kill => self.kill(id, Why::JobKilled(ticket), actions),
                 Cancel::Unstarted => {

@@ -41,10 +41,12 @@ pub(super) enum Place {
 }
 
 /// What is to become of a job that may have been started.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(super) enum Cancel {
     #[default]
     No,
+    /// As `Unstarted`, but nobody waits to hear of it.
+    Unwanted,
     /// It ends unless it has been started.
     Unstarted,
     /// It ends, if need be with its worker.
@@ -298,10 +300,8 @@ impl Jobs {
 
     /// Notes that the job is to be cancelled; a graver wish replaces a lighter one.
     pub(super) fn mark_cancelled(&mut self, job: JobId, cancel: Cancel) {
-        if let Some(job) = self.table.get_mut(&job)
-            && job.cancelled != Cancel::Kill
-        {
-            job.cancelled = cancel;
+        if let Some(job) = self.table.get_mut(&job) {
+            job.cancelled = job.cancelled.max(cancel);
         }
     }
 

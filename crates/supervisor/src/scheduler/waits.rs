@@ -12,7 +12,7 @@ use brigade_protocol::error::Member;
 use brigade_protocol::id::{JobId, Ticket, WorkerId};
 use rustc_hash::FxHashSet;
 
-use super::jobs::{Jobs, Place};
+use super::jobs::{Cancel, Jobs, Place};
 use super::worker::{Recall, Why, Worker};
 use super::{Action, Failure, Scheduler, Slot, Time};
 
@@ -111,8 +111,14 @@ impl Scheduler {
         for child in self.jobs.take_children(job) {
             match self.jobs.place(child) {
                 Some(Place::Reserved(_)) => self.abandon(child, actions),
-                // One that waits with a worker is called back; one that runs is asked to stop.
-                Some(_) if failed => self.on_cancel(now, child, false, actions),
+                Some(Place::Queued) if failed => {
+                    self.jobs.settle(child, Err(Failure::Cancelled), actions);
+                }
+                // It may wait there behind another one.
+                Some(Place::With(id)) if failed => {
+                    self.jobs.mark_cancelled(child, Cancel::Unwanted);
+                    self.recall_from(now, id, actions);
+                }
                 _ => {}
             }
         }

@@ -190,6 +190,24 @@ fn a_failed_job_takes_along_what_it_submitted_and_nobody_started() {
 }
 
 #[test]
+fn what_a_failed_job_submitted_and_waits_with_a_worker_goes_along_too() {
+    let mut pool = Pool::new(1);
+    pool.submit([1], Limits { crash_retries: 0, ..Limits::default() });
+    // Of another task: what is known to wait for others has nothing put behind it.
+    let (task, limits, parent) = (TaskId(1), Limits::default(), Some(first(1)));
+    let child = |job| Event::Submitted(JobSpec { job: JobId(job), task, size: 8, limits, parent });
+    pool.tell((2..=5).map(child));
+    pool.wait(W0, 1, &[2]);
+    assert_eq!(pool.ready(W1), [dispatch(W1, 1, [2]), dispatch(W1, 2, [4])]);
+    let actions = pool.exit(W0, vec![lane(1, Time::ZERO, 0)]);
+    assert!(actions.contains(&Action::Recall(W1)), "{actions:?}");
+    let actions = pool.tell([Event::Returned(W1, vec![first(4)])]);
+    assert_eq!(settled(&actions), [(4, &Err(Failure::Cancelled), 0)], "{actions:?}");
+    assert!(!actions.contains(&Action::RefuseCancel(JobId(2))), "nobody asked: {actions:?}");
+    assert_eq!(settled(&pool.reply(W1, 2, Time::ZERO)).len(), 1, "what runs is let run");
+}
+
+#[test]
 fn a_dead_worker_waits_for_nothing() {
     let mut pool = Pool::new(2);
     pool.submit([1, 2], Limits { crash_retries: 0, ..Limits::default() });
