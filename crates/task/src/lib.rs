@@ -30,6 +30,9 @@ pub mod task;
 
 mod in_place;
 mod inherent;
+#[cfg(all(test, brigade_model))]
+mod models;
+mod sync;
 #[cfg(test)]
 mod tests;
 mod typed;
