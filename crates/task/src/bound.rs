@@ -1,6 +1,8 @@
 //! A bound on how many jobs may be queued: whoever submits more waits, or is told.
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
+
+use crate::sync::{Condvar, Mutex, MutexGuard};
 
 /// How many jobs may be queued at once.
 #[derive(Debug)]
@@ -29,9 +31,12 @@ impl Bound {
 
     /// Takes a place, and waits until one is free.
     pub fn enter(self: &Arc<Self>) -> Permit {
-        let free = self.lock();
-        let free = self.freed.wait_while(free, |free| *free == 0);
-        *free.unwrap_or_else(PoisonError::into_inner) -= 1;
+        let mut free = self.lock();
+        while *free == 0 {
+            free = self.freed.wait(free).unwrap_or_else(PoisonError::into_inner);
+        }
+        *free -= 1;
+        drop(free);
         Permit(Arc::clone(self))
     }
 

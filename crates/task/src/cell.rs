@@ -1,15 +1,16 @@
 //! The place where a job's end is put, once, and those who wait for it.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, PoisonError, Weak};
 use std::task::Waker;
-use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use brigade_protocol::error::{JobError, WorkerInfo};
 use brigade_protocol::id::JobId;
 
 use crate::panics;
+use crate::sync::thread::{self, Thread};
+use crate::sync::{Mutex, MutexGuard};
 
 /// The end of one job, with its circumstances.
 #[derive(Clone, Debug, PartialEq, Eq)]

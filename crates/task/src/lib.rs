@@ -32,6 +32,9 @@ pub mod task;
 mod flow;
 mod in_place;
 mod inherent;
+#[cfg(all(test, brigade_model))]
+mod models;
+mod sync;
 #[cfg(test)]
 mod tests;
 mod typed;
