@@ -13,7 +13,12 @@ impl Scheduler {
             // Its end is on its way to whoever submits it.
             return;
         }
+        let is_late = spec.parent.is_some_and(|parent| self.is_over(parent));
         self.jobs.add(spec);
+        if is_late {
+            // Who submitted it has been judged meanwhile: a thread that was left to itself, say.
+            return self.jobs.settle(job, Err(Failure::Cancelled), actions);
+        }
         match &self.phase {
             Phase::Running => {}
             // What there is to finish may need it.
@@ -36,7 +41,8 @@ impl Scheduler {
         actions: &mut Vec<Action>,
     ) {
         self.jobs.reserve(job, holder.map(|holder| holder.job));
-        if self.phase != Phase::Running && holder.is_none() {
+        let is_late = holder.map_or(self.phase != Phase::Running, |holder| self.is_over(holder));
+        if is_late {
             self.abandon(job, actions);
         }
     }

@@ -124,6 +124,14 @@ impl Scheduler {
         }
     }
 
+    /// Whether an attempt has ended, or never was.
+    pub(super) fn is_over(&self, attempt: Ticket) -> bool {
+        match self.jobs.place(attempt.job) {
+            Some(Place::With(worker)) => !self.holds(worker, attempt),
+            _ => true,
+        }
+    }
+
     /// A reserved job will not be submitted.
     pub(super) fn abandon(&mut self, job: JobId, actions: &mut Vec<Action>) {
         if matches!(self.jobs.place(job), Some(Place::Reserved(_))) {

@@ -208,6 +208,27 @@ fn what_a_failed_job_submitted_and_waits_with_a_worker_goes_along_too() {
 }
 
 #[test]
+fn what_is_submitted_in_the_name_of_the_dead_is_cancelled() {
+    let mut pool = Pool::new(2);
+    pool.submit([1], Limits { crash_retries: 0, ..Limits::default() });
+    // In one batch, as the loop may hear of it.
+    let (exit, epitaph) = (Exit::Signal(9), String::new());
+    let lanes = vec![lane(1, Time::ZERO, 0)];
+    let (task, limits, parent) = (TaskId(0), Limits::default(), Some(first(1)));
+    let actions = pool.tell([
+        Event::WorkerExited { worker: W0, exit, with_server: false, lanes, epitaph },
+        Event::Submitted(JobSpec { job: JobId(2), task, size: 8, limits, parent }),
+        Event::Reserved { job: JobId(3), holder: parent },
+    ]);
+    let ends = settled(&actions);
+    assert!(
+        matches!(ends[1..], [(2, Err(Failure::Cancelled), 0), (3, Err(Failure::Refused(_)), 0)]),
+        "{ends:?}"
+    );
+    assert!(!actions.iter().any(|action| matches!(action, Action::Dispatch(..))), "{actions:?}");
+}
+
+#[test]
 fn a_dead_worker_waits_for_nothing() {
     let mut pool = Pool::new(2);
     pool.submit([1, 2], Limits { crash_retries: 0, ..Limits::default() });
