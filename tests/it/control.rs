@@ -141,6 +141,19 @@ fn a_snapshot_tells_labels_and_progress() {
 }
 
 #[test]
+fn a_snapshot_counts_what_was_submitted_before_it() {
+    let (pool, gate) = (builder(1).prefetch(Prefetch::AtMost(0)).build().unwrap(), Gate::open());
+    let (running, visitors) = occupy(&pool, &gate, 1);
+    let mut waiting = Vec::new();
+    for count in 1..=500 {
+        waiting.push(pool.submit(tell("waiting")));
+        assert_eq!(pool.control().snapshot().unwrap().queued, count);
+    }
+    visitors.into_iter().for_each(Visitor::release);
+    running.into_iter().chain(waiting).for_each(|job| drop(value(job)));
+}
+
+#[test]
 fn statistics_count_what_happened() {
     let pool = pool(2);
     value(pool.submit(tell("well")));

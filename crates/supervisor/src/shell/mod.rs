@@ -23,7 +23,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use brigade_protocol::id::{JobId, SlotId, Ticket, WorkerId};
-use brigade_protocol::message::Question;
+use brigade_protocol::message::Question as Asked;
 use brigade_task::cell::Cell;
 use crossbeam_channel::{RecvTimeoutError, Sender};
 
@@ -151,6 +151,14 @@ struct Shell<C> {
     core: Core,
     crew: C,
     appetite: Arc<AtomicUsize>,
+    /// What clients want to know. It is told when what came before has been decided.
+    questions: Vec<Question>,
+}
+
+/// How things stand.
+enum Question {
+    IsRunning { job: JobId, answer: Sender<bool> },
+    Snapshot(Sender<Snapshot>),
 }
 
 impl<C: Crew> Shell<C> {
@@ -173,6 +181,9 @@ impl<C: Crew> Shell<C> {
                 self.perform(action);
             }
             self.crew.bury();
+            for question in std::mem::take(&mut self.questions) {
+                self.answer(question);
+            }
             self.appetite.store(self.core.scheduler.appetite(), Ordering::Relaxed);
         }
         self.crew.leave();
@@ -251,7 +262,9 @@ impl<C: Crew> Shell<C> {
                 core.events
                     .extend(unsettled.map(|job| Event::CancelRequested { job, kill: false }));
             }
-            Message::IsRunning { job, answer } => drop(answer.send(self.is_running(job))),
+            Message::IsRunning { job, answer } => {
+                self.questions.push(Question::IsRunning { job, answer });
+            }
             Message::Wait { worker, waiter, jobs, answer } => {
                 core.await_answer(waiter, answer);
                 core.events.push(Event::WaitBegan { worker, waiter, jobs });
@@ -277,24 +290,33 @@ impl<C: Crew> Shell<C> {
                 self.crew.resume();
                 core.clock.resume();
             }
-            Message::Snapshot(to) => drop(to.send(core.snapshot(self.crew.lanes(core)))),
+            Message::Snapshot(to) => self.questions.push(Question::Snapshot(to)),
             Message::Crew(News::Asked { worker, asker, job, question }) => match question {
-                Question::IsRunning => {
+                Asked::IsRunning => {
                     let yes = self.is_running(job);
                     self.crew.tell(&mut self.core, worker, asker, yes);
                 }
-                Question::HasEnded => {
+                Asked::HasEnded => {
                     let yes = !core.jobs.contains_key(&job);
                     self.crew.tell(core, worker, asker, yes);
                 }
-                Question::Cancel | Question::Kill => {
-                    let kill = question == Question::Kill;
+                Asked::Cancel | Asked::Kill => {
+                    let kill = question == Asked::Kill;
                     if let Some(yes) = core.cancel_for(job, kill, worker, asker) {
                         self.crew.tell(core, worker, asker, yes);
                     }
                 }
             },
             Message::Crew(news) => self.crew.take(core, news),
+        }
+    }
+
+    fn answer(&self, question: Question) {
+        match question {
+            Question::IsRunning { job, answer } => drop(answer.send(self.is_running(job))),
+            Question::Snapshot(to) => {
+                drop(to.send(self.core.snapshot(self.crew.lanes(&self.core))));
+            }
         }
     }
 

@@ -116,7 +116,7 @@ pub(super) fn run<C: Crew + Send + 'static>(
 ) -> Result<Started, StartError> {
     let appetite = Arc::new(AtomicUsize::new(scheduler.appetite()));
     let core = Core::new(scheduler, Arc::clone(&inbox));
-    let shell = Shell { core, crew, appetite: Arc::clone(&appetite) };
+    let shell = Shell { core, crew, appetite: Arc::clone(&appetite), questions: Vec::new() };
     let (over_sender, over) = crossbeam_channel::bounded(0);
     let closing = Closing { inbox: Arc::clone(&inbox), _over: over_sender };
     let thread = thread::spawn("brigade-loop", move || {
