@@ -91,3 +91,55 @@ impl fmt::Display for Ticket {
         write!(f, "job {}, attempt {}", self.job, self.attempt)
     }
 }
+
+/// Attempts at consecutive jobs, all of the same number: what is true of one is true of each.
+///
+/// Short jobs that were submitted one after the other travel as one run and are answered as one, until
+/// something happens to one of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Run {
+    /// The attempt at the first job.
+    pub first: Ticket,
+    /// How many jobs.
+    pub count: u32,
+}
+
+impl Run {
+    /// Its jobs. Those beyond the last id that there is are left out.
+    pub fn jobs(self) -> impl DoubleEndedIterator<Item = JobId> + Clone {
+        let first = self.first.job.0;
+        (first..first.saturating_add(u64::from(self.count))).map(JobId)
+    }
+
+    /// Its attempts.
+    pub fn tickets(self) -> impl DoubleEndedIterator<Item = Ticket> + Clone {
+        self.jobs().map(move |job| Ticket { job, attempt: self.first.attempt })
+    }
+
+    /// The place of this attempt in it.
+    pub fn place(self, ticket: Ticket) -> Option<u32> {
+        let place = ticket.job.0.checked_sub(self.first.job.0)?;
+        let place = u32::try_from(place).ok().filter(|place| *place < self.count)?;
+        (ticket.attempt == self.first.attempt).then_some(place)
+    }
+
+    /// So many of its attempts, from this place on.
+    pub fn part(self, place: u32, count: u32) -> Self {
+        let job = JobId(self.first.job.0.saturating_add(u64::from(place)));
+        Self { first: Ticket { job, ..self.first }, count }
+    }
+}
+
+/// A single attempt.
+impl From<Ticket> for Run {
+    fn from(first: Ticket) -> Self {
+        Self { first, count: 1 }
+    }
+}
+
+/// The first attempt at a single job.
+impl From<JobId> for Run {
+    fn from(job: JobId) -> Self {
+        Ticket { job, attempt: 1 }.into()
+    }
+}

@@ -20,8 +20,8 @@
 //! What it holds when it dies is judged by the scoreboard ([`Lane`]): only what was *running* is
 //! charged with the death.
 //!
-//! The parts: `words` is what the scheduler is told and what it says; `events` is what becomes of each event; `jobs` the table of unsettled jobs with the
-//! queue; `worker` what one worker holds; `frames` how many jobs travel together; `deaths` the
+//! The parts: `words` is what the scheduler is told and what it says; `events` is what becomes of each event; `jobs` what is known of unsettled jobs, in a `table` and a
+//! `queue`; `worker` what one worker holds; `frames` how many jobs travel together; `deaths` the
 //! judgement; `deadlines` everything that happens because time passes; `waits` jobs that wait for
 //! jobs; `recycling` the replacement of worn workers; `policy` and `outcome` plain values.
 
@@ -35,6 +35,7 @@ mod policy;
 mod queue;
 mod recycling;
 mod statistics;
+mod table;
 mod waits;
 mod words;
 mod worker;
@@ -210,7 +211,7 @@ impl Scheduler {
     /// Whether this attempt is with this worker.
     pub fn holds(&self, worker: WorkerId, ticket: Ticket) -> bool {
         match self.seats.get(&worker).map(|&seat| &self.slots[seat]) {
-            Some(Slot::Taken(worker)) => worker.held.iter().any(|held| held.ticket == ticket),
+            Some(Slot::Taken(worker)) => worker.holds(ticket),
             _ => false,
         }
     }
@@ -226,7 +227,7 @@ impl Scheduler {
     /// The job that holds this place with this worker.
     pub fn held(&self, worker: WorkerId, seq: Seq) -> Option<JobId> {
         match self.seats.get(&worker).map(|&seat| &self.slots[seat]) {
-            Some(Slot::Taken(worker)) => worker.held_at(seq).map(|held| held.ticket.job),
+            Some(Slot::Taken(worker)) => worker.held_at(seq).map(|ticket| ticket.job),
             _ => None,
         }
     }

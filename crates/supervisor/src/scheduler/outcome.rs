@@ -5,10 +5,12 @@ use brigade_protocol::id::WorkerId;
 
 use super::Time;
 
-/// The end of a job, told once.
+/// The end of a job, or of a run of them, told once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settled {
-    /// The encoded output, or why there is none.
+    /// Of how many jobs, from that which is named on.
+    pub count: u32,
+    /// The encoded output, packed if there are several jobs, or why each has none.
     pub result: Result<Vec<u8>, Failure>,
     /// How many attempts were begun.
     pub attempts: u32,

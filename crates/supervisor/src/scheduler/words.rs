@@ -2,23 +2,25 @@
 
 use std::time::Duration;
 
-use brigade_protocol::id::{JobId, Seq, SlotId, TaskId, Ticket, WorkerId};
+use brigade_protocol::id::{JobId, Run, Seq, SlotId, TaskId, Ticket, WorkerId};
 use brigade_protocol::message::{Exit, TaskError};
 
 use super::{Failure, Limits, Settled, Time, Why};
 
-/// A job as the scheduler sees it.
+/// A job, or a run of them, as the scheduler sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct JobSpec {
-    /// Its id.
+    /// Its id, or that of the first.
     pub job: JobId,
+    /// How many jobs, at least 1.
+    pub count: u32,
     /// What it calls: durations are estimated for each task.
     pub task: TaskId,
-    /// The bytes of its arguments.
+    /// The bytes of its arguments, or of the longest.
     pub size: usize,
     /// How long and how often it may be tried, and how soon.
     pub limits: Limits,
-    /// The attempt that submitted it, if one did.
+    /// The attempt that submitted it, if one did; then it is one job.
     pub parent: Option<Ticket>,
 }
 
@@ -42,14 +44,14 @@ impl Lane {
     }
 }
 
-/// How one attempt ended, by its worker's word.
+/// How attempts ended, by their worker's word.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
-    /// The attempt.
-    pub ticket: Ticket,
-    /// When it began and ended.
+    /// The attempts: several only if all succeeded.
+    pub run: Run,
+    /// When the first began and the last ended.
     pub ran: (Time, Time),
-    /// Its encoded output, or why there is none.
+    /// The encoded output, packed if there are several, or why there is none.
     pub result: Result<Vec<u8>, TaskError>,
 }
 
@@ -116,7 +118,7 @@ pub enum Event {
     /// The worker answered.
     Replied(WorkerId, Reply),
     /// The worker gave these attempts back: they have not been started.
-    Returned(WorkerId, Vec<Ticket>),
+    Returned(WorkerId, Vec<Run>),
     /// What the scoreboard says of the worker, upon [`Action::Inspect`].
     Observed(WorkerId, Vec<Lane>),
     /// The worker broke the protocol, or can no longer be reached.
@@ -160,7 +162,7 @@ pub enum Action {
     /// Have this worker forked.
     Spawn(WorkerId, SlotId),
     /// Send these attempts to the worker, numbered on from the first.
-    Dispatch(WorkerId, Seq, Vec<Ticket>),
+    Dispatch(WorkerId, Seq, Vec<Run>),
     /// Ask the worker to give back what it has not started.
     Recall(WorkerId),
     /// Read the scoreboard of this worker and tell.
@@ -170,7 +172,7 @@ pub enum Action {
     /// SIGKILL to the worker and its group. The exit arrives later, as an event like any other. A thread
     /// is left to itself, and that counts as its exit.
     Kill(WorkerId, Why),
-    /// The job's one and only end.
+    /// The one and only end of this job, and of those that follow on it, if there are several.
     Settle(JobId, Settled),
     /// The job that was to be cancelled has been started.
     RefuseCancel(JobId),

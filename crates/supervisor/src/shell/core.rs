@@ -193,7 +193,7 @@ impl Core {
         if let Some(reserved) = self.jobs.insert(job, entry) {
             reserved.submission.sink.give_up();
         }
-        self.events.push(Event::Submitted(JobSpec { job, task, size, limits, parent }));
+        self.events.push(Event::Submitted(JobSpec { job, count: 1, task, size, limits, parent }));
     }
 
     /// A job is announced, by a client or by an attempt that runs.
@@ -280,7 +280,7 @@ impl Core {
         let Some(Entry { submission, submitted, cycle, .. }) = self.jobs.remove(&job) else {
             return Vec::new();
         };
-        let Settled { result, attempts, allowed, worker: _, ran } = settled;
+        let Settled { count: _, result, attempts, allowed, worker: _, ran } = settled;
         let cancelled = matches!(result, Err(Failure::Cancelled));
         for &handle in &submission.handles {
             self.kept.let_go(handle);

@@ -11,7 +11,7 @@ impl Pool {
     fn nest(&mut self, parent: u64, job: u64) -> Vec<Action> {
         let (job, task, limits) = (JobId(job), TaskId(0), Limits::default());
         let parent = Some(first(parent));
-        self.tell([Event::Submitted(JobSpec { job, task, size: 8, limits, parent })])
+        self.tell([Event::Submitted(JobSpec { job, count: 1, task, size: 8, limits, parent })])
     }
 
     fn wait(&mut self, worker: WorkerId, job: u64, on: &[u64]) -> Vec<Action> {
@@ -73,7 +73,7 @@ fn what_waits_behind_a_job_that_waits_is_run_elsewhere() {
     let actions = pool.submit([1, 2, 3], Limits::default());
     assert_eq!(actions, [dispatch(W0, 1, [1]), dispatch(W0, 2, [2])]);
     assert_eq!(pool.wait(W0, 1, &[2]), [Action::Recall(W0), Action::Spawn(W1, SlotId(1))]);
-    pool.tell([Event::Returned(W0, vec![first(2)])]);
+    pool.tell([Event::Returned(W0, vec![first(2).into()])]);
     let actions = pool.ready(W1);
     assert_eq!(actions[0], dispatch(W1, 1, [2]), "what is waited for comes first: {actions:?}");
 }
@@ -195,13 +195,15 @@ fn what_a_failed_job_submitted_and_waits_with_a_worker_goes_along_too() {
     pool.submit([1], Limits { crash_retries: 0, ..Limits::default() });
     // Of another task: what is known to wait for others has nothing put behind it.
     let (task, limits, parent) = (TaskId(1), Limits::default(), Some(first(1)));
-    let child = |job| Event::Submitted(JobSpec { job: JobId(job), task, size: 8, limits, parent });
+    let child = |job| {
+        Event::Submitted(JobSpec { job: JobId(job), count: 1, task, size: 8, limits, parent })
+    };
     pool.tell((2..=5).map(child));
     pool.wait(W0, 1, &[2]);
     assert_eq!(pool.ready(W1), [dispatch(W1, 1, [2]), dispatch(W1, 2, [4])]);
     let actions = pool.exit(W0, vec![lane(1, Time::ZERO, 0)]);
     assert!(actions.contains(&Action::Recall(W1)), "{actions:?}");
-    let actions = pool.tell([Event::Returned(W1, vec![first(4)])]);
+    let actions = pool.tell([Event::Returned(W1, vec![first(4).into()])]);
     assert_eq!(settled(&actions), [(4, &Err(Failure::Cancelled), 0)], "{actions:?}");
     assert!(!actions.contains(&Action::RefuseCancel(JobId(2))), "nobody asked: {actions:?}");
     assert_eq!(settled(&pool.reply(W1, 2, Time::ZERO)).len(), 1, "what runs is let run");
@@ -217,7 +219,7 @@ fn what_is_submitted_in_the_name_of_the_dead_is_cancelled() {
     let (task, limits, parent) = (TaskId(0), Limits::default(), Some(first(1)));
     let actions = pool.tell([
         Event::WorkerExited { worker: W0, exit, with_server: false, lanes, epitaph },
-        Event::Submitted(JobSpec { job: JobId(2), task, size: 8, limits, parent }),
+        Event::Submitted(JobSpec { job: JobId(2), count: 1, task, size: 8, limits, parent }),
         Event::Reserved { job: JobId(3), holder: parent },
     ]);
     let ends = settled(&actions);
@@ -258,10 +260,10 @@ fn higher_priorities_come_first_and_equal_ones_in_order() {
         pool.submit([job], Limits { priority, ..Limits::default() });
     }
     let mut order = vec![1];
-    while let Some(Action::Dispatch(_, _, tickets)) =
+    while let Some(Action::Dispatch(_, _, runs)) =
         pool.reply(W0, *order.last().unwrap(), Time::ZERO).pop()
     {
-        order.push(tickets[0].job.0);
+        order.push(runs[0].first.job.0);
     }
     assert_eq!(order, [1, 3, 5, 2, 6, 4]);
 }
@@ -272,7 +274,7 @@ fn only_the_job_that_is_to_be_killed_ends() {
     pool.submit([1, 2, 3], Limits::default());
     let kill = Event::CancelRequested { job: JobId(1), kill: true };
     assert_eq!(pool.tell([kill]), [Action::Recall(W0)], "perhaps it has not been started");
-    let actions = pool.tell([Event::Returned(W0, vec![first(2)])]);
+    let actions = pool.tell([Event::Returned(W0, vec![first(2).into()])]);
     assert_eq!(actions, [Action::Kill(W0, Why::JobKilled(first(1)))]);
     let actions = pool.exit(W0, vec![lane(1, Time::ZERO, 0)]);
     assert_eq!(settled(&actions), [(1, &Err(Failure::Cancelled), 1)]);

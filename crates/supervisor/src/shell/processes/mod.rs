@@ -38,7 +38,7 @@ use std::os::fd::OwnedFd;
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-use brigade_protocol::id::{JobId, SlotId, Ticket, WorkerId};
+use brigade_protocol::id::{JobId, Run, SlotId, Ticket, WorkerId};
 use brigade_protocol::message::{Exit, Question, Report};
 use crossbeam_channel::Sender;
 use rustc_hash::FxHashMap;
@@ -221,11 +221,15 @@ impl Processes {
                     let started_at = core.clock.at(started);
                     let ran = (started_at, core.clock.at(started.saturating_add(elapsed)));
                     core.kept.release(worker, ticket);
-                    core.events.push(Event::Replied(worker, Reply { ticket, ran, result }));
+                    let run = ticket.into();
+                    core.events.push(Event::Replied(worker, Reply { run, ran, result }));
                 }
             }
             Heard::Grown => core.events.push(Event::Grown(worker)),
-            Heard::Returned(tickets) => core.events.push(Event::Returned(worker, tickets)),
+            Heard::Returned(tickets) => {
+                let runs = tickets.into_iter().map(Run::from).collect();
+                core.events.push(Event::Returned(worker, runs));
+            }
             Heard::PartTaken => {
                 link.part_taken();
                 self.flush(core, worker);

@@ -30,7 +30,8 @@ impl Processes {
                     core.events.push(Event::NotSpawned(worker, error.to_string()));
                 }
             }
-            Action::Dispatch(worker, first, tickets) => {
+            Action::Dispatch(worker, first, runs) => {
+                let tickets: Vec<Ticket> = runs.iter().flat_map(|run| run.tickets()).collect();
                 self.dispatch(core, worker, first, &tickets);
             }
             Action::Recall(worker) => self.send_message(core, worker, &ToWorker::Recall, 1),
