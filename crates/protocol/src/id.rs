@@ -78,7 +78,9 @@ impl fmt::Display for JobId {
 ///
 /// A reply is believed only if its ticket is with the worker that sent it, so a late or forged
 /// reply cannot settle the wrong attempt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 pub struct Ticket {
     /// The job.
     pub job: JobId,

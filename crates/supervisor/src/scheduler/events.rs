@@ -115,13 +115,13 @@ impl Scheduler {
         &mut self,
         now: Time,
         id: WorkerId,
-        runs: &[Run],
+        tickets: &[Ticket],
         actions: &mut Vec<Action>,
     ) {
         let Some(worker) = self.worker(id) else { return };
-        if !worker.take_returned(now, runs) {
+        let Ok(runs) = worker.take_returned(now, tickets) else {
             return self.kill(id, Why::Violated, actions);
-        }
+        };
         let kept: Vec<Run> = worker.held.iter().map(|held| held.run).collect();
         for (ticket, cancel) in self.jobs.cancelled_among(&kept) {
             match cancel {
@@ -144,7 +144,7 @@ impl Scheduler {
             let running = last.take(usize::from(self.config.threads));
             actions.extend(running.map(|ticket| Action::PleaseStop(id, ticket)));
         }
-        for &run in runs.iter().rev() {
+        for run in runs.into_iter().rev() {
             self.give_back(run, actions);
         }
     }

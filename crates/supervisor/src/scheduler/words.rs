@@ -118,7 +118,7 @@ pub enum Event {
     /// The worker answered.
     Replied(WorkerId, Reply),
     /// The worker gave these attempts back: they have not been started.
-    Returned(WorkerId, Vec<Run>),
+    Returned(WorkerId, Vec<Ticket>),
     /// What the scoreboard says of the worker, upon [`Action::Inspect`].
     Observed(WorkerId, Vec<Lane>),
     /// The worker broke the protocol, or can no longer be reached.

@@ -242,40 +242,49 @@ impl Worker {
         Ok(completed)
     }
 
-    /// Lets go of the attempts that were given back, in the order of their places. False, and nothing
-    /// is let go, if one of them is not held, or nothing was asked for.
-    pub(super) fn take_returned(&mut self, now: Time, runs: &[Run]) -> bool {
-        if !matches!(self.recall, Recall::Asked { .. }) || !self.holds_in_order(runs) {
-            return false;
+    /// Lets go of the attempts that were given back, in the order of their places, and gives the runs that
+    /// they were. Nothing is let go if one of them is not held, or nothing was asked for.
+    pub(super) fn take_returned(
+        &mut self,
+        now: Time,
+        tickets: &[Ticket],
+    ) -> Result<Vec<Run>, NotHeld> {
+        if !matches!(self.recall, Recall::Asked { .. }) {
+            return Err(NotHeld);
         }
+        let runs = self.held_in_order(tickets).ok_or(NotHeld)?;
         self.recall = Recall::Done;
         self.last_heard = now;
         // What it has not started it has not had.
-        let jobs: u64 = runs.iter().map(|run| u64::from(run.count)).sum();
-        self.jobs_left = self.jobs_left.map(|left| left.saturating_add(jobs));
-        for &run in runs {
+        self.jobs_left = self.jobs_left.map(|left| left.saturating_add(tickets.len() as u64));
+        for &run in &runs {
             let _ = self.release(run);
         }
-        true
+        Ok(runs)
     }
 
-    /// Whether it holds all of these, in this order.
-    fn holds_in_order(&self, runs: &[Run]) -> bool {
+    /// The runs that these attempts are, if it holds all of them in this order.
+    fn held_in_order(&self, tickets: &[Ticket]) -> Option<Vec<Run>> {
+        let mut runs: Vec<Run> = Vec::new();
         let mut held = self.held.iter().map(|held| held.run);
-        let mut current: Option<(Run, u32)> = None;
-        for run in runs {
-            loop {
-                if let Some((held, from)) = current
-                    && let Some(place) = within(held, *run).filter(|place| *place >= from)
-                {
-                    current = Some((held, place + run.count));
-                    break;
+        // What is left of the one under the finger, and whether the last run goes on in it.
+        let mut rest = Run { count: 0, ..Run::from(Ticket::default()) };
+        let mut goes_on = false;
+        for &ticket in tickets {
+            let place = loop {
+                match rest.place(ticket) {
+                    Some(place) => break place,
+                    None => (rest, goes_on) = (held.next()?, false),
                 }
-                let Some(next) = held.next() else { return false };
-                current = Some((next, 0));
+            };
+            match runs.last_mut() {
+                Some(last) if goes_on && place == 0 => last.count += 1,
+                _ => runs.push(ticket.into()),
             }
+            rest = rest.part(place + 1, rest.count - place - 1);
+            goes_on = true;
         }
-        true
+        Some(runs)
     }
 
     fn release(&mut self, run: Run) -> Result<Option<usize>, NotHeld> {

@@ -142,9 +142,9 @@ impl Crew for Threads {
             Action::Recall(worker) => {
                 let Some(link) = self.links.get(&worker) else { return };
                 let tasks = link.desk.recall();
-                let runs = tasks.iter().map(|task| task.ticket.into()).collect();
+                let tickets = tasks.iter().map(|task| task.ticket).collect();
                 take_back(core, tasks);
-                core.events.push(Event::Returned(worker, runs));
+                core.events.push(Event::Returned(worker, tickets));
             }
             Action::Stop(worker) => {
                 if let Some(link) = self.links.get(&worker) {

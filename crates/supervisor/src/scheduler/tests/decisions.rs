@@ -190,7 +190,7 @@ fn what_waits_behind_a_long_job_is_called_back_for_an_idle_worker() {
         let _ = pool.reply(W1, job, pool.now);
     }
     assert_eq!(pool.tell([]), [], "asked for once");
-    let actions = pool.tell([Event::Returned(W0, vec![first(3).into()])]);
+    let actions = pool.tell([Event::Returned(W0, vec![first(3)])]);
     assert_eq!(actions, [dispatch(W1, 5, [3])]);
 }
 
@@ -203,7 +203,7 @@ fn a_queued_job_is_cancelled_and_a_running_one_is_not() {
     // Job 2 waits with the worker, job 1 runs there.
     assert_eq!(pool.tell(cancel(2)), [Action::Recall(W0)]);
     assert_eq!(pool.tell(cancel(1)), [], "one answer will do for both");
-    let actions = pool.tell([Event::Returned(W0, vec![first(2).into()])]);
+    let actions = pool.tell([Event::Returned(W0, vec![first(2)])]);
     assert_eq!(actions[0], Action::RefuseCancel(JobId(1)));
     assert_eq!(settled(&actions), [(2, &Err(Failure::Cancelled), 0)]);
     assert_eq!(pool.tell(cancel(2)), [Action::RefuseCancel(JobId(2))], "it is settled already");
@@ -274,7 +274,7 @@ fn stopping_gives_running_jobs_the_grace_and_a_second_stop_only_shortens_it() {
     let actions = pool.tell([Event::EndRequested(Ending::Stop(5000 * MS))]);
     assert_eq!(settled(&actions), [(3, &Err(Failure::Cancelled), 0)]);
     assert_eq!(actions[1..], [Action::Recall(W0)]);
-    let actions = pool.tell([Event::Returned(W0, vec![first(2).into()])]);
+    let actions = pool.tell([Event::Returned(W0, vec![first(2)])]);
     assert_eq!(settled(&actions), [(2, &Err(Failure::Cancelled), 0)]);
     let _ = pool.tell([Event::EndRequested(Ending::Stop(9000 * MS))]);
     assert_eq!(pool.pass(), [Action::Kill(W0, Why::Ended)]);
@@ -314,7 +314,7 @@ fn a_worker_that_lies_is_killed() {
     let ticket = Ticket { job: JobId(1), attempt: 2 };
     let reply = Reply { run: ticket.into(), ran: (Time::ZERO, Time::ZERO), result: Ok(vec![]) };
     assert_eq!(pool.tell([Event::Replied(W0, reply)]), [Action::Kill(W0, Why::Violated)]);
-    let unasked = Event::Returned(W0, vec![first(1).into()]);
+    let unasked = Event::Returned(W0, vec![first(1)]);
     assert_eq!(pool.tell([unasked]), [], "it is killed only once");
 }
 
@@ -405,7 +405,7 @@ fn a_give_back_that_is_partly_a_lie_is_a_violation_and_loses_nothing() {
     let _ = pool.submit(1..=3, Limits::default());
     let _ = pool.tell([Event::CancelRequested { job: JobId(2), kill: false }]);
     for lie in [[first(2), first(2)], [first(2), first(7)]] {
-        let _ = pool.tell([Event::Returned(W0, lie.map(Run::from).to_vec())]);
+        let _ = pool.tell([Event::Returned(W0, lie.to_vec())]);
     }
     let actions = pool.exit(W0, vec![lane(1, Time::ZERO, 0)]);
     assert_eq!(settled(&actions), [(2, &Err(Failure::Cancelled), 0)], "it was never started");

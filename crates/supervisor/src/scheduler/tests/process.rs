@@ -87,17 +87,10 @@ impl Process {
         self.unreported.push_back((call, well));
     }
 
-    pub(super) fn give_back(&mut self) -> Vec<Run> {
+    pub(super) fn give_back(&mut self) -> Vec<Ticket> {
         self.recalled = false;
         self.given -= self.queue.len() as u64;
-        let mut runs: Vec<(Call, u32)> = Vec::new();
-        for call in self.queue.drain(..) {
-            match runs.last_mut() {
-                Some((first, count)) if call.follows(first, *count) => *count += 1,
-                _ => runs.push((call, 1)),
-            }
-        }
-        runs.into_iter().map(|(first, count)| Run { first: first.ticket, count }).collect()
+        self.queue.drain(..).map(|call| call.ticket).collect()
     }
 
     /// Takes replies that travel together: up to so many, all of one run, all good, or a single one.

@@ -109,7 +109,7 @@ fn what_is_given_back_was_not_had() {
         pool.tell([Event::CancelRequested { job: JobId(2), kill: false }]),
         [Action::Recall(W0)]
     );
-    let actions = pool.tell([Event::Returned(W0, vec![first(2).into()])]);
+    let actions = pool.tell([Event::Returned(W0, vec![first(2)])]);
     assert_eq!(settled(&actions), [(2, &Err(Failure::Cancelled), 0)]);
     assert_eq!(other(actions), [dispatch(W0, 3, [3])], "it may have one instead");
     let _ = pool.reply(W0, 1, pool.now);
@@ -134,7 +134,7 @@ fn one_that_has_grown_gives_back_what_it_has_not_started() {
     let mut pool = Pool::new(1);
     let _ = pool.submit(1..=3, Limits::default());
     assert_eq!(pool.tell([Event::Grown(W0)]), [Action::Recall(W0)]);
-    assert_eq!(pool.tell([Event::Returned(W0, vec![first(2).into()])]), [], "it runs job 1");
+    assert_eq!(pool.tell([Event::Returned(W0, vec![first(2)])]), [], "it runs job 1");
     assert_eq!(other(pool.reply(W0, 1, pool.now)), [Action::Stop(W0)]);
     assert_eq!(gone(&mut pool, W0), [Action::Spawn(W1, SlotId(0))]);
     assert_eq!(pool.ready(W1)[0], dispatch(W1, 1, [2]), "in the order of their submission");

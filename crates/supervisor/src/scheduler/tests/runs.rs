@@ -84,7 +84,7 @@ fn one_job_of_a_run_is_cancelled_and_the_others_are_not() {
     let (mut pool, _) = pool_with(1, 8, Limits::default());
     let actions = pool.tell([Event::CancelRequested { job: JobId(5), kill: false }]);
     assert_eq!(actions, [Action::Recall(W0)]);
-    let actions = pool.tell([Event::Returned(W0, vec![run(2, 7)])]);
+    let actions = pool.tell([Event::Returned(W0, run(2, 7).tickets().collect())]);
     assert_eq!(settled(&actions), [(5, &Err(Failure::Cancelled), 0)]);
     let again = Action::Dispatch(W0, Seq(9), vec![run(2, 3), run(6, 3)]);
     assert_eq!(actions[1..], [again]);
@@ -128,7 +128,7 @@ fn a_job_that_is_waited_for_leaves_its_run_when_it_comes_back() {
     let wait = Event::WaitBegan { worker: W0, waiter: first(1), jobs: vec![JobId(6)] };
     let actions = pool.tell([wait]);
     assert_eq!(actions, [Action::Recall(W0)]);
-    let actions = pool.tell([Event::Returned(W0, vec![run(2, 7)])]);
+    let actions = pool.tell([Event::Returned(W0, run(2, 7).tickets().collect())]);
     assert_eq!(actions, [Action::Spawn(W1, SlotId(1))]);
     let actions = pool.ready(W1);
     let Some(Action::Dispatch(W1, _, runs)) = actions.first() else { panic!("{actions:?}") };

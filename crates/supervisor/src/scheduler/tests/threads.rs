@@ -69,7 +69,7 @@ fn jobs_of_a_task_that_waits_travel_alone_and_are_not_handed_out_ahead_of_time()
     let waits = Event::WaitBegan { worker: W0, waiter: first(1), jobs: vec![JobId(9)] };
     let actions = pool.tell([waits]);
     assert_eq!(actions[0], Action::Recall(W0), "what was prefetched before that was known");
-    let _ = pool.tell([Event::Returned(W0, vec![first(9).into()])]);
+    let _ = pool.tell([Event::Returned(W0, vec![first(9)])]);
     assert_eq!(pool.ready(WorkerId(1)), [dispatch(WorkerId(1), 1, [9])]);
     let actions = pool.reply(WorkerId(1), 9, pool.now);
     assert_eq!(actions[1..], [Action::EndWait(W0, first(1), Ok(JobId(9)))]);

@@ -73,7 +73,7 @@ fn what_waits_behind_a_job_that_waits_is_run_elsewhere() {
     let actions = pool.submit([1, 2, 3], Limits::default());
     assert_eq!(actions, [dispatch(W0, 1, [1]), dispatch(W0, 2, [2])]);
     assert_eq!(pool.wait(W0, 1, &[2]), [Action::Recall(W0), Action::Spawn(W1, SlotId(1))]);
-    pool.tell([Event::Returned(W0, vec![first(2).into()])]);
+    pool.tell([Event::Returned(W0, vec![first(2)])]);
     let actions = pool.ready(W1);
     assert_eq!(actions[0], dispatch(W1, 1, [2]), "what is waited for comes first: {actions:?}");
 }
@@ -203,7 +203,7 @@ fn what_a_failed_job_submitted_and_waits_with_a_worker_goes_along_too() {
     assert_eq!(pool.ready(W1), [dispatch(W1, 1, [2]), dispatch(W1, 2, [4])]);
     let actions = pool.exit(W0, vec![lane(1, Time::ZERO, 0)]);
     assert!(actions.contains(&Action::Recall(W1)), "{actions:?}");
-    let actions = pool.tell([Event::Returned(W1, vec![first(4).into()])]);
+    let actions = pool.tell([Event::Returned(W1, vec![first(4)])]);
     assert_eq!(settled(&actions), [(4, &Err(Failure::Cancelled), 0)], "{actions:?}");
     assert!(!actions.contains(&Action::RefuseCancel(JobId(2))), "nobody asked: {actions:?}");
     assert_eq!(settled(&pool.reply(W1, 2, Time::ZERO)).len(), 1, "what runs is let run");
@@ -274,7 +274,7 @@ fn only_the_job_that_is_to_be_killed_ends() {
     pool.submit([1, 2, 3], Limits::default());
     let kill = Event::CancelRequested { job: JobId(1), kill: true };
     assert_eq!(pool.tell([kill]), [Action::Recall(W0)], "perhaps it has not been started");
-    let actions = pool.tell([Event::Returned(W0, vec![first(2).into()])]);
+    let actions = pool.tell([Event::Returned(W0, vec![first(2)])]);
     assert_eq!(actions, [Action::Kill(W0, Why::JobKilled(first(1)))]);
     let actions = pool.exit(W0, vec![lane(1, Time::ZERO, 0)]);
     assert_eq!(settled(&actions), [(1, &Err(Failure::Cancelled), 1)]);

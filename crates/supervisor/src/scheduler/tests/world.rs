@@ -313,16 +313,16 @@ impl World {
             }
             Fate::GiveBack(n) => {
                 let Some(id) = self.pick(n, |worker| worker.recalled) else { return };
-                let runs = self.process(id).give_back();
-                self.tell(Event::Returned(id, runs));
+                let tickets = self.process(id).give_back();
+                self.tell(Event::Returned(id, tickets));
             }
             Fate::Lie(n) => self.lie(n),
             Fate::LieInReturn(n) => {
                 let Some(id) = self.pick(n, |worker| worker.ready) else { return };
                 let queue = &self.workers[&id].queue;
-                let mut runs: Vec<Run> = queue.iter().map(|call| call.ticket.into()).collect();
-                runs.push(Ticket { job: JobId(n as u64), attempt: 77 }.into());
-                self.tell(Event::Returned(id, runs));
+                let mut tickets: Vec<Ticket> = queue.iter().map(|call| call.ticket).collect();
+                tickets.push(Ticket { job: JobId(n as u64), attempt: 77 });
+                self.tell(Event::Returned(id, tickets));
                 assert!(self.workers[&id].killed, "a liar is killed");
             }
             Fate::Grow(n) => {
@@ -489,8 +489,8 @@ impl World {
                 self.tell(Event::Spawned(id));
                 self.tell(Event::WorkerReady(id));
             } else if worker.recalled {
-                let runs = worker.give_back();
-                self.tell(Event::Returned(id, runs));
+                let tickets = worker.give_back();
+                self.tell(Event::Returned(id, tickets));
             } else if !worker.unreported.is_empty() {
                 self.report(id, 3);
             } else if worker.can_finish() {

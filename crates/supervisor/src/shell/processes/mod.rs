@@ -226,10 +226,7 @@ impl Processes {
                 }
             }
             Heard::Grown => core.events.push(Event::Grown(worker)),
-            Heard::Returned(tickets) => {
-                let runs = tickets.into_iter().map(Run::from).collect();
-                core.events.push(Event::Returned(worker, runs));
-            }
+            Heard::Returned(tickets) => core.events.push(Event::Returned(worker, tickets)),
             Heard::PartTaken => {
                 link.part_taken();
                 self.flush(core, worker);
