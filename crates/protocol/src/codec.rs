@@ -132,6 +132,48 @@ pub fn decode_value<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Decode
     }
 }
 
+/// Appends one of several values that travel one behind the other: bytes with their length before them.
+pub fn push_bytes(value: &[u8], buffer: &mut Vec<u8>) {
+    push(value.len() as u64, buffer);
+    buffer.extend_from_slice(value);
+}
+
+/// Appends the output of one job of a run, with how many nanoseconds it ran.
+pub fn push_output(elapsed: u64, output: &[u8], buffer: &mut Vec<u8>) {
+    push(elapsed, buffer);
+    push_bytes(output, buffer);
+}
+
+/// Takes the first of several values off `bytes`.
+///
+/// # Errors
+///
+/// [`DecodeError::Malformed`] if it is cut short.
+pub fn take_bytes<'a>(bytes: &mut &'a [u8]) -> Result<&'a [u8], DecodeError> {
+    pop(bytes)
+}
+
+/// Takes the first of several outputs off `bytes`, with how many nanoseconds it took.
+///
+/// # Errors
+///
+/// [`DecodeError::Malformed`] if it is cut short.
+pub fn take_output<'a>(bytes: &mut &'a [u8]) -> Result<(u64, &'a [u8]), DecodeError> {
+    Ok((pop(bytes)?, pop(bytes)?))
+}
+
+fn push(number: u64, buffer: &mut Vec<u8>) {
+    let written = bincode::encode_into_std_write(number, buffer, config::standard());
+    written.expect("a number can be written to memory");
+}
+
+fn pop<'a, T: bincode::BorrowDecode<'a, ()>>(bytes: &mut &'a [u8]) -> Result<T, DecodeError> {
+    let (value, used) = bincode::borrow_decode_from_slice(bytes, config::standard())
+        .map_err(DecodeError::Malformed)?;
+    *bytes = &bytes[used..];
+    Ok(value)
+}
+
 fn decode_limited<'a, T: Deserialize<'a>, const LIMIT: usize>(
     bytes: &'a [u8],
 ) -> Result<T, DecodeError> {

@@ -1,7 +1,8 @@
 //! How a job ends.
 
+use brigade_protocol::codec;
 pub use brigade_protocol::error::Failure;
-use brigade_protocol::id::WorkerId;
+use brigade_protocol::id::{JobId, Run, WorkerId};
 
 use super::Time;
 
@@ -20,4 +21,31 @@ pub struct Settled {
     pub worker: Option<WorkerId>,
     /// When the last attempt began and ended.
     pub ran: Option<(Time, Time)>,
+}
+
+impl Settled {
+    /// The end of each job by itself, from `first` on.
+    ///
+    /// # Panics
+    ///
+    /// If there is not an output for each: whoever takes a reply in sees to that.
+    pub(crate) fn apart(self, first: JobId) -> impl Iterator<Item = (JobId, Self)> {
+        let run = Run { first: first.into(), count: self.count };
+        let (mut at, mut next) = (0, self.ran.map(|(started, _)| started).unwrap_or_default());
+        run.jobs().map(move |job| {
+            let (result, ran) = match &self.result {
+                Ok(outputs) if self.count > 1 => {
+                    let mut rest = &outputs[at..];
+                    let (elapsed, output) =
+                        codec::take_output(&mut rest).expect("there is an output for each");
+                    at = outputs.len() - rest.len();
+                    let started = next;
+                    next = next.saturating_add(Time::from_nanos(elapsed));
+                    (Ok(output.to_vec()), Some((started, next)))
+                }
+                result => (result.clone(), self.ran),
+            };
+            (job, Self { count: 1, result, ran, ..self })
+        })
+    }
 }

@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use brigade_protocol::id::{JobId, Run, SlotId, Ticket, WorkerId};
+use brigade_protocol::id::{JobId, SlotId, Ticket, WorkerId};
 use brigade_protocol::message::Question as Asked;
 use brigade_task::cell::Cell;
 use crossbeam_channel::{RecvTimeoutError, Sender};
@@ -192,9 +192,7 @@ impl<C: Crew> Shell<C> {
     fn perform(&mut self, action: Action) {
         match action {
             Action::Settle(first, settled) => {
-                let run = Run { first: first.into(), count: settled.count };
-                for job in run.jobs() {
-                    let settled = settled.clone();
+                for (job, settled) in settled.apart(first) {
                     let obituary = settled.worker.map(|worker| self.crew.obituary(worker));
                     for (worker, asker, yes) in self.core.settle(job, settled, obituary) {
                         self.crew.tell(&mut self.core, worker, asker, yes);

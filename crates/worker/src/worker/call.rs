@@ -59,7 +59,7 @@ impl<'a> Runner<'a> {
         if result.is_ok() {
             self.meter.succeeded(elapsed);
         }
-        Done { ticket: call.ticket, started: since, elapsed, result }
+        Done { ticket: call.ticket, in_run: call.in_run, started: since, elapsed, result }
     }
 
     /// The output of the last call.

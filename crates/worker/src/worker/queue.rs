@@ -22,6 +22,7 @@ struct Waiting {
     packet: Arc<Packet>,
     /// The first call of it that has not been taken.
     next: usize,
+    cursor: usize,
 }
 
 /// The call that a run thread has taken last. It keeps the packet, which the next call is likely
@@ -30,6 +31,7 @@ struct Waiting {
 pub(super) struct Hand {
     packet: Option<Arc<Packet>>,
     index: usize,
+    cursor: usize,
 }
 
 /// What no supervisor sends.
@@ -65,7 +67,7 @@ impl Queue {
         packet.gather(|ticket| self.parts.remove(&ticket)).map_err(Violation::Sum)?;
         let calls = packet.len();
         if calls > 0 {
-            self.frames.push_back(Waiting { packet: Arc::new(packet), next: 0 });
+            self.frames.push_back(Waiting { packet: Arc::new(packet), next: 0, cursor: 0 });
         }
         Ok(calls)
     }
@@ -92,8 +94,9 @@ impl Queue {
         if !hand.holds(&head.packet) {
             hand.packet = Some(Arc::clone(&head.packet));
         }
-        hand.index = head.next;
+        (hand.index, hand.cursor) = (head.next, head.cursor);
         head.next += 1;
+        head.packet.advance(&mut head.cursor);
         let seq = head.packet.seq(hand.index);
         if head.next == head.packet.len() {
             self.frames.pop_front();
@@ -120,7 +123,7 @@ impl Hand {
     /// The call that was taken last.
     pub(super) fn call(&self) -> Call<'_> {
         let packet = self.packet.as_deref().expect("a run thread runs only what it has taken");
-        packet.call(self.index)
+        packet.call(self.index, self.cursor)
     }
 
     /// Lets go of the packet.

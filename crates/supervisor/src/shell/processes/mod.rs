@@ -38,7 +38,7 @@ use std::os::fd::OwnedFd;
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-use brigade_protocol::id::{JobId, Run, SlotId, Ticket, WorkerId};
+use brigade_protocol::id::{JobId, SlotId, Ticket, WorkerId};
 use brigade_protocol::message::{Exit, Question, Report};
 use crossbeam_channel::Sender;
 use rustc_hash::FxHashMap;
@@ -217,11 +217,12 @@ impl Processes {
         match heard {
             Heard::Ready => core.events.push(Event::WorkerReady(worker)),
             Heard::Replies(replies) => {
-                for RawReply { ticket, started, elapsed, result } in replies {
+                for RawReply { run, started, elapsed, result } in replies {
                     let started_at = core.clock.at(started);
                     let ran = (started_at, core.clock.at(started.saturating_add(elapsed)));
-                    core.kept.release(worker, ticket);
-                    let run = ticket.into();
+                    for ticket in run.tickets() {
+                        core.kept.release(worker, ticket);
+                    }
                     core.events.push(Event::Replied(worker, Reply { run, ran, result }));
                 }
             }

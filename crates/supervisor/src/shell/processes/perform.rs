@@ -6,8 +6,8 @@ use std::time::Instant;
 use brigade_protocol::codec::{self, EncodeError};
 use brigade_protocol::error::{JobError, Sentence};
 use brigade_protocol::handshake;
-use brigade_protocol::id::{Seq, SlotId, Ticket, WorkerId};
-use brigade_protocol::message::{Call, Frame, Spawn, ToWorker, Value};
+use brigade_protocol::id::{Run, Seq, SlotId, Ticket, WorkerId};
+use brigade_protocol::message::{Call, Calls, Frame, Spawn, ToWorker, Value};
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group, pidfd_send_signal};
 
@@ -17,8 +17,27 @@ use super::link::{Link, OUTPUT_PART};
 use super::server::Command;
 use crate::host;
 use crate::scheduler::{Action, Event, Why};
-use crate::shell::WaitEnd;
 use crate::shell::core::Core;
+use crate::shell::{Submission, WaitEnd};
+
+/// The message that sends a run, if nothing about one of its jobs must be said that is not true of all.
+fn one_run(core: &Core, first: Seq, run: Run) -> Option<Result<Vec<u8>, EncodeError>> {
+    if run.count == 1 {
+        return None;
+    }
+    let submission = |job| Some(&core.jobs.get(&job)?.submission);
+    let Submission { task, form, .. } = *submission(run.first.job)?;
+    let mut arguments = Vec::new();
+    for job in run.jobs() {
+        let submission = submission(job)?;
+        if submission.form != form || submission.label.is_some() {
+            return None;
+        }
+        codec::push_bytes(&submission.arguments, &mut arguments);
+    }
+    let arguments = &arguments;
+    Some(codec::encode(&ToWorker::Run(Calls { first, run, task, form, arguments })))
+}
 
 impl Processes {
     pub(super) fn do_as_told(&mut self, core: &mut Core, action: Action) {
@@ -31,6 +50,15 @@ impl Processes {
                 }
             }
             Action::Dispatch(worker, first, runs) => {
+                for job in runs.iter().flat_map(|run| run.jobs()) {
+                    // It is queued no longer.
+                    core.jobs.get_mut(&job).and_then(|entry| entry.submission.permit.take());
+                }
+                if let [run] = *runs
+                    && let Some(message) = one_run(core, first, run)
+                {
+                    return self.send(core, worker, message, run.count as usize);
+                }
                 let tickets: Vec<Ticket> = runs.iter().flat_map(|run| run.tickets()).collect();
                 self.dispatch(core, worker, first, &tickets);
             }
@@ -89,10 +117,6 @@ impl Processes {
 
     fn dispatch(&mut self, core: &mut Core, worker: WorkerId, first: Seq, tickets: &[Ticket]) {
         let Some(link) = self.links.get_mut(&worker) else { return };
-        for ticket in tickets {
-            // It is queued no longer.
-            core.jobs.get_mut(&ticket.job).and_then(|entry| entry.submission.permit.take());
-        }
         let mut calls = Vec::with_capacity(tickets.len());
         for &ticket in tickets {
             let entry = core.jobs.get(&ticket.job);
