@@ -298,15 +298,18 @@ pub enum Shutdown {
 /// does nothing once that is gone.
 ///
 /// ```
-/// use std::{thread, time::Duration};
+/// use std::{sync::mpsc::channel, thread, time::Duration};
 /// use brigade::{Shutdown, ThreadPool};
 ///
 /// let pool = ThreadPool::builder().workers(1).build()?;
-/// let future = pool.submit_with(|context| {
+/// let (start, started) = channel();
+/// let future = pool.submit_with(move |context| {
+///     drop(start.send(()));
 ///     while !context.is_cancelled() {
 ///         thread::yield_now();
 ///     }
 /// });
+/// started.recv()?;
 /// let control = pool.control();
 /// // Where a signal is heard of, say.
 /// thread::spawn(move || control.shutdown(Shutdown::Stop { grace: Duration::from_secs(60) }));
