@@ -7,6 +7,14 @@ use brigade_protocol::id::{JobId, Run, WorkerId};
 use super::Time;
 
 /// The end of a job, or of a run of them, told once.
+///
+/// ```
+/// use brigade_supervisor::scheduler::{Failure, Settled};
+///
+/// let (result, worker, ran) = (Err(Failure::Cancelled), None, None);
+/// let cancelled = Settled { count: 1, result, attempts: 0, allowed: 1, worker, ran };
+/// assert_eq!(cancelled.result.map_err(|failure| failure.name()), Err("cancelled"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settled {
     /// Of how many jobs, from that which is named on.
