@@ -34,6 +34,11 @@ impl Handles {
         self.0.iter().map(|(job, _)| *job).collect()
     }
 
+    /// Whether there is none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Notes these as being among the arguments that this thread is encoding.
     pub(crate) fn note(&self) {
         ENCODED.with_borrow_mut(|encoded| {

@@ -2,7 +2,7 @@
 
 use brigade_protocol::codec;
 pub use brigade_protocol::error::Failure;
-use brigade_protocol::id::{JobId, Run, WorkerId};
+use brigade_protocol::id::WorkerId;
 
 use super::Time;
 
@@ -31,29 +31,60 @@ pub struct Settled {
     pub ran: Option<(Time, Time)>,
 }
 
+/// The end of a run of jobs, in parts.
+pub(crate) struct Parts {
+    settled: Settled,
+    /// How many of its outputs' bytes have been taken.
+    taken: usize,
+}
+
 impl Settled {
-    /// The end of each job by itself, from `first` on.
+    /// To be taken in parts.
+    pub(crate) fn parts(self) -> Parts {
+        Parts { settled: self, taken: 0 }
+    }
+}
+
+impl Parts {
+    /// How many jobs are left.
+    pub(crate) fn left(&self) -> u32 {
+        self.settled.count
+    }
+
+    /// The end of the next so many jobs, or of all that are left.
     ///
     /// # Panics
     ///
     /// If there is not an output for each: whoever takes a reply in sees to that.
-    pub(crate) fn apart(self, first: JobId) -> impl Iterator<Item = (JobId, Self)> {
-        let run = Run { first: first.into(), count: self.count };
-        let (mut at, mut next) = (0, self.ran.map(|(started, _)| started).unwrap_or_default());
-        run.jobs().map(move |job| {
-            let (result, ran) = match &self.result {
-                Ok(outputs) if self.count > 1 => {
-                    let mut rest = &outputs[at..];
+    pub(crate) fn take(&mut self, count: u32) -> Settled {
+        let whole = &mut self.settled;
+        let count = count.min(whole.count);
+        let mut took = Time::ZERO;
+        let result = match &mut whole.result {
+            // All at once, or a single one.
+            Ok(outputs) if count == whole.count && self.taken == 0 => Ok(std::mem::take(outputs)),
+            Ok(outputs) => {
+                let all = &outputs[self.taken..];
+                let (mut rest, mut last) = (all, &[][..]);
+                for _ in 0..count {
                     let (elapsed, output) =
                         codec::take_output(&mut rest).expect("there is an output for each");
-                    at = outputs.len() - rest.len();
-                    let started = next;
-                    next = next.saturating_add(Time::from_nanos(elapsed));
-                    (Ok(output.to_vec()), Some((started, next)))
+                    (took, last) = (took.saturating_add(Time::from_nanos(elapsed)), output);
                 }
-                result => (result.clone(), self.ran),
-            };
-            (job, Self { count: 1, result, ran, ..self })
-        })
+                let bytes = all.len() - rest.len();
+                self.taken += bytes;
+                Ok(if count == 1 { last.to_vec() } else { all[..bytes].to_vec() })
+            }
+            Err(failure) => Err(failure.clone()),
+        };
+        whole.count -= count;
+        let mut ran = whole.ran;
+        if let (Some((_, ended)), Some((started, _)), 1..) = (&mut ran, &mut whole.ran, whole.count)
+        {
+            // The next one began when this one ended.
+            *started = started.saturating_add(took);
+            *ended = *started;
+        }
+        Settled { count, result, ran, ..*whole }
     }
 }

@@ -272,9 +272,7 @@ impl Processes {
             }
             Wish::Abandon(job) => core.events.push(Event::Abandoned(job)),
             Wish::Cancel(jobs) => {
-                let unsettled = jobs.into_iter().filter(|job| core.jobs.contains_key(job));
-                core.events
-                    .extend(unsettled.map(|job| Event::CancelRequested { job, kill: false }));
+                core.cancel_all(jobs);
             }
             Wish::Wait { waiter, jobs } => {
                 core.events.push(Event::WaitBegan { worker, waiter, jobs });

@@ -20,6 +20,16 @@ use crate::scheduler::{Action, Event, Why};
 use crate::shell::core::Core;
 use crate::shell::{Submission, WaitEnd};
 
+/// The message that sends a run of a map, if it is all of one.
+fn part_of_map(core: &Core, first: Seq, run: Run) -> Option<Result<Vec<u8>, EncodeError>> {
+    let (entry, place) = core.runs.find(run.first.job)?;
+    if run.count > entry.count - place {
+        return None;
+    }
+    let (task, form, arguments) = (entry.task, entry.form, entry.arguments(place, run.count));
+    Some(codec::encode(&ToWorker::Run(Calls { first, run, task, form, arguments })))
+}
+
 /// The message that sends a run, if nothing about one of its jobs must be said that is not true of all.
 fn one_run(core: &Core, first: Seq, run: Run) -> Option<Result<Vec<u8>, EncodeError>> {
     if run.count == 1 {
@@ -50,6 +60,11 @@ impl Processes {
                 }
             }
             Action::Dispatch(worker, first, runs) => {
+                if let [run] = *runs
+                    && let Some(message) = part_of_map(core, first, run)
+                {
+                    return self.send(core, worker, message, run.count as usize);
+                }
                 for job in runs.iter().flat_map(|run| run.jobs()) {
                     // It is queued no longer.
                     core.jobs.get_mut(&job).and_then(|entry| entry.submission.permit.take());
@@ -119,6 +134,13 @@ impl Processes {
         let Some(link) = self.links.get_mut(&worker) else { return };
         let mut calls = Vec::with_capacity(tickets.len());
         for &ticket in tickets {
+            if let Some((entry, place)) = core.runs.find(ticket.job) {
+                let mut arguments = entry.arguments(place, 1);
+                let arguments = codec::take_bytes(&mut arguments).expect("it is one of them");
+                let (task, form, arguments) = (entry.task, entry.form, Value::Inline(arguments));
+                calls.push(Call { ticket, task, form, arguments, label: None });
+                continue;
+            }
             let entry = core.jobs.get(&ticket.job);
             let submission = &entry.expect("what is dispatched is not settled").submission;
             let bytes = &*submission.arguments;
