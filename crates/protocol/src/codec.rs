@@ -69,6 +69,9 @@ pub enum DecodeError {
         /// How many.
         extra: usize,
     },
+    /// A value is longer than what there is.
+    #[error("a value is cut short")]
+    CutShort,
     /// Cut short, not of this type, or claiming more than the limit.
     #[error("malformed message: {0}")]
     Malformed(#[source] bincode::error::DecodeError),
@@ -234,9 +237,13 @@ pub fn push_output(elapsed: u64, output: &[u8], buffer: &mut Vec<u8>) {
 ///
 /// # Errors
 ///
-/// [`DecodeError::Malformed`] if it is cut short.
+/// [`DecodeError::CutShort`] or [`DecodeError::Malformed`] if it is not whole.
 pub fn take_bytes<'a>(bytes: &mut &'a [u8]) -> Result<&'a [u8], DecodeError> {
-    pop(bytes)
+    let length = pop(bytes)?;
+    let length = usize::try_from(length).ok().filter(|length| *length <= bytes.len());
+    let (first, rest) = bytes.split_at(length.ok_or(DecodeError::CutShort)?);
+    *bytes = rest;
+    Ok(first)
 }
 
 /// Takes the first of several outputs off `bytes`, with how many nanoseconds it took; see
@@ -249,21 +256,36 @@ pub fn take_bytes<'a>(bytes: &mut &'a [u8]) -> Result<&'a [u8], DecodeError> {
 ///
 /// # Errors
 ///
-/// [`DecodeError::Malformed`] if it is cut short.
+/// [`DecodeError::CutShort`] or [`DecodeError::Malformed`] if it is not whole.
 pub fn take_output<'a>(bytes: &mut &'a [u8]) -> Result<(u64, &'a [u8]), DecodeError> {
-    Ok((pop(bytes)?, pop(bytes)?))
+    Ok((pop(bytes)?, take_bytes(bytes)?))
 }
 
+/// Writes a number as bincode does. Millions a second are: so the short ones are written by hand.
 fn push(number: u64, buffer: &mut Vec<u8>) {
-    let written = bincode::encode_into_std_write(number, buffer, config::standard());
-    written.expect("a number can be written to memory");
+    match number {
+        0..=250 => buffer.push(number.to_le_bytes()[0]),
+        251..=0xffff => buffer.extend([251, number.to_le_bytes()[0], number.to_le_bytes()[1]]),
+        _ => {
+            let written = bincode::encode_into_std_write(number, buffer, config::standard());
+            written.expect("a number can be written to memory");
+        }
+    }
 }
 
-fn pop<'a, T: bincode::BorrowDecode<'a, ()>>(bytes: &mut &'a [u8]) -> Result<T, DecodeError> {
-    let (value, used) = bincode::borrow_decode_from_slice(bytes, config::standard())
-        .map_err(DecodeError::Malformed)?;
-    *bytes = &bytes[used..];
-    Ok(value)
+/// Reads what [`push`] wrote.
+fn pop(bytes: &mut &[u8]) -> Result<u64, DecodeError> {
+    let (number, rest) = match *bytes {
+        [number @ 0..=250, rest @ ..] => (u64::from(*number), rest),
+        [251, low, high, rest @ ..] => (u64::from(u16::from_le_bytes([*low, *high])), rest),
+        _ => {
+            let (number, used) = bincode::decode_from_slice(bytes, config::standard())
+                .map_err(DecodeError::Malformed)?;
+            (number, &bytes[used..])
+        }
+    };
+    *bytes = rest;
+    Ok(number)
 }
 
 fn decode_limited<'a, T: Deserialize<'a>, const LIMIT: usize>(

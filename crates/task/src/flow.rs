@@ -39,6 +39,8 @@ pub(crate) struct Flow<T, I: Iterator> {
     /// The input is being asked for a job; if that is so when it is asked again, it panicked.
     pulling: bool,
     slow: bool,
+    /// When it was last asked for a job, or is about to be.
+    clock: Instant,
     /// The host was told that there is an input.
     announced: bool,
     batch: Vec<Submission>,
@@ -70,6 +72,7 @@ impl<T, I: Iterator> Flow<T, I> {
             ahead: None,
             pulling: false,
             slow: false,
+            clock: Instant::now(),
             announced: false,
             batch: Vec::new(),
             bulk: None,
@@ -129,11 +132,12 @@ impl<T, I: Iterator> Flow<T, I> {
             self.input = None;
         }
         let input = self.input.as_mut()?;
-        let asked = Instant::now();
         self.pulling = true;
         let job = input.next();
         self.pulling = false;
-        self.slow = asked.elapsed() > SLOW;
+        let now = Instant::now();
+        self.slow = now.duration_since(self.clock) > SLOW;
+        self.clock = now;
         if job.is_none() {
             self.end_input();
         }
@@ -206,6 +210,7 @@ impl<T, A: Arguments, I: Iterator<Item = Job<T, A>>> Flow<T, I> {
         mut note: impl FnMut(usize, &Future<T>),
     ) {
         self.begin();
+        self.clock = Instant::now();
         while self.has_room() && !self.is_late() {
             if self.slow && is_ready(self) {
                 break;
@@ -223,6 +228,7 @@ impl<T, A: Arguments, I: Iterator<Item = Job<T, A>>> Flow<T, I> {
                     break;
                 }
                 admission = self.host.admit(true);
+                self.clock = Instant::now();
             }
             let (host, number) = (Arc::clone(&self.host), self.next);
             let (submission, future) =

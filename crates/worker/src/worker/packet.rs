@@ -198,24 +198,23 @@ impl Packet {
         Ok(())
     }
 
-    /// Moves a cursor from one call to the next. What it means, nobody else needs to know.
-    pub(super) fn advance(&self, cursor: &mut usize) {
-        if let Calls::Run { arguments, .. } = &self.calls {
-            let all = &self.bytes[arguments.clone()];
-            let mut rest = &all[*cursor..];
-            let _ = codec::take_bytes(&mut rest).expect("it was checked when it came");
-            *cursor = all.len() - rest.len();
-        }
+    /// Where the arguments of the next call of a run are, and moves the cursor behind them.
+    pub(super) fn advance(&self, cursor: &mut usize) -> Range<usize> {
+        let Calls::Run { arguments, .. } = &self.calls else { return 0..0 };
+        let mut rest = &self.bytes[arguments.start + *cursor..arguments.end];
+        let next = codec::take_bytes(&mut rest).expect("it was checked when it came");
+        let end = arguments.end - rest.len();
+        *cursor = end - arguments.start;
+        end - next.len()..end
     }
 
-    /// One call, counted from zero; the cursor was moved so often.
-    pub(super) fn call(&self, index: usize, cursor: usize) -> Call<'_> {
+    /// One call, counted from zero. `in_run` is where its arguments are if it is one of a run.
+    pub(super) fn call(&self, index: usize, in_run: &Range<usize>) -> Call<'_> {
         let seq = self.seq(index);
         let calls = match &self.calls {
             Calls::Apart(calls) => calls,
-            &Calls::Run { run, task, form, ref arguments } => {
-                let mut rest = &self.bytes[arguments.clone()][cursor..];
-                let arguments = codec::take_bytes(&mut rest).expect("it was checked when it came");
+            &Calls::Run { run, task, form, .. } => {
+                let arguments = &self.bytes[in_run.clone()];
                 let place = u32::try_from(index).expect("a run has at most 2^32 jobs");
                 let ticket = run.part(place, 1).first;
                 return Call { seq, ticket, task, form, arguments, label: None, in_run: true };

@@ -3,6 +3,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use brigade_protocol::codec::MAX_VALUE;
@@ -22,6 +23,7 @@ struct Waiting {
     packet: Arc<Packet>,
     /// The first call of it that has not been taken.
     next: usize,
+    /// Where that is, in a run.
     cursor: usize,
 }
 
@@ -31,7 +33,8 @@ struct Waiting {
 pub(super) struct Hand {
     packet: Option<Arc<Packet>>,
     index: usize,
-    cursor: usize,
+    /// Where its arguments are, if it is one of a run.
+    in_run: Range<usize>,
 }
 
 /// What no supervisor sends.
@@ -94,9 +97,9 @@ impl Queue {
         if !hand.holds(&head.packet) {
             hand.packet = Some(Arc::clone(&head.packet));
         }
-        (hand.index, hand.cursor) = (head.next, head.cursor);
+        hand.index = head.next;
+        hand.in_run = head.packet.advance(&mut head.cursor);
         head.next += 1;
-        head.packet.advance(&mut head.cursor);
         let seq = head.packet.seq(hand.index);
         if head.next == head.packet.len() {
             self.frames.pop_front();
@@ -130,7 +133,7 @@ impl Hand {
     /// The call that was taken last.
     pub(super) fn call(&self) -> Call<'_> {
         let packet = self.packet.as_deref().expect("a run thread runs only what it has taken");
-        packet.call(self.index, self.cursor)
+        packet.call(self.index, &self.in_run)
     }
 
     /// Lets go of the packet.

@@ -220,9 +220,7 @@ impl Processes {
                 for RawReply { run, started, elapsed, result } in replies {
                     let started_at = core.clock.at(started);
                     let ran = (started_at, core.clock.at(started.saturating_add(elapsed)));
-                    for ticket in run.tickets() {
-                        core.kept.release(worker, ticket);
-                    }
+                    core.kept.release_run(worker, run);
                     core.events.push(Event::Replied(worker, Reply { run, ran, result }));
                 }
             }
