@@ -16,6 +16,7 @@ use crate::owner::Owner;
 pub use crate::scheduler::Statistics;
 use crate::shell::{self, Inbox, Message};
 use crate::stream::{Feed, Settlements};
+use crate::sync::channel;
 
 /// A pool of worker processes. Dropping it drains it: everything submitted is finished first.
 pub struct ProcessPool(pub(crate) Owner);
@@ -131,7 +132,7 @@ impl Control {
     /// Stops all clocks of the pool, and all workers (SIGSTOP) if they are processes: what runs on threads
     /// cannot be stopped.
     pub fn pause(&self) {
-        let (done, wait) = crossbeam_channel::bounded(1);
+        let (done, wait) = channel::bounded(1);
         self.inbox.send(Message::Pause(done));
         if is_settling() {
             return;
@@ -151,7 +152,7 @@ impl Control {
         if is_settling() {
             return None;
         }
-        let (to, from) = crossbeam_channel::bounded(1);
+        let (to, from) = channel::bounded(1);
         self.inbox.send(Message::Snapshot(to));
         from.recv().ok()
     }

@@ -1,15 +1,15 @@
 //! The way into the loop, for clients. What arrives when the loop has ended is refused, and told why.
 
 use std::convert::Infallible;
-use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::sync::{Arc, OnceLock};
 
 use brigade_protocol::message::Hello;
-use crossbeam_channel::{Receiver, Sender};
 
 use super::{Message, Submission};
 use crate::scheduler::Failure;
 use crate::sink;
+use crate::sync::atomic::{AtomicBool, Ordering, fence};
+use crate::sync::channel::{Receiver, Sender};
 
 /// See the [module documentation](self).
 pub(crate) struct Inbox {

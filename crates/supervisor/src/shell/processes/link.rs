@@ -12,13 +12,13 @@ use brigade_protocol::id::{JobId, SlotId, Ticket, WorkerId};
 use brigade_protocol::ipc_channel::ipc::{IpcBytesReceiver, IpcBytesSender};
 use brigade_protocol::message::{Exit, FromWorker, TaskError, ToWorker, Usage, Value};
 use brigade_task::cell::Cell;
-use crossbeam_channel::Sender;
 use rustc_hash::FxHashMap;
 
 use super::News;
 use super::nested::{self, Nested, Window};
 use crate::error::{Sentence, WorkerInfo};
 use crate::shell::{Message, thread};
+use crate::sync::channel::Sender;
 
 /// How many parts of large arguments may be under way unread.
 const MOST_PARTS: usize = 2;

@@ -40,7 +40,6 @@ use std::time::Instant;
 
 use brigade_protocol::id::{JobId, SlotId, Ticket, WorkerId};
 use brigade_protocol::message::{Exit, Question, Report};
-use crossbeam_channel::Sender;
 use rustc_hash::FxHashMap;
 use rustix::process::Signal;
 
@@ -54,6 +53,7 @@ use super::{Crew, Message, WaitEnd};
 use crate::error::WorkerInfo;
 use crate::scheduler::{Action, Event, Lane, Limits, Reply};
 use crate::sink::Sink;
+use crate::sync::channel::Sender;
 
 pub(super) use self::orphans::children;
 
