@@ -40,9 +40,8 @@ fn inbox() -> (Arc<Inbox>, Closing, Receiver<Infallible>) {
         doc: String::new(),
     };
     let hello = Hello { build: BuildId(String::new()), tasks: vec![task] };
-    let inbox = Arc::new(Inbox::new(sender, receiver, hello));
-    let (open, over) = channel::bounded(0);
-    let closing = Closing { inbox: Arc::clone(&inbox), _over: open };
+    let (inbox, over) = Inbox::new(sender, receiver, hello);
+    let closing = Closing(Arc::clone(&inbox));
     (inbox, closing, over)
 }
 
@@ -128,6 +127,28 @@ fn who_asks_while_the_pool_ends_does_not_wait_for_ever() {
 
 fn push(feed: &mut Feed, number: u64) {
     feed.push(number, Job::json("task", "[]"));
+}
+
+/// The pool ends while jobs go in. Whoever reads the stream to its end is told of every job that was handed
+/// over before that began, whichever thread it is that refuses it.
+#[test]
+fn a_stream_does_not_end_before_what_was_handed_over_is_settled() {
+    model(3, || {
+        let (shared, closing) = shared(8);
+        let (mut feed, settlements) = stream::stream(shared);
+        push(&mut feed, 0);
+        feed.flush();
+        let feeder = thread::spawn(move || {
+            push(&mut feed, 1);
+            feed.flush();
+            feed
+        });
+        drop(closing);
+        let told = std::iter::from_fn(|| settlements.wait_next()).map(|told| told.tag);
+        let told: Vec<u64> = told.collect();
+        assert!(told.contains(&0), "it told only of {told:?}");
+        drop(feeder.join().unwrap());
+    });
 }
 
 /// As much as the pool wants to have is under way: each settlement that is dealt with lets the next job in.

@@ -83,7 +83,7 @@ pub(crate) fn start(builder: Builder) -> Result<Started, StartError> {
         server_restarts: builder.restarts.unwrap_or_else(RestartIntensity::of_server),
         max_jobs: builder.max_jobs,
     });
-    let inbox = Arc::new(Inbox::new(sender.clone(), receiver, ready.hello));
+    let inbox = Inbox::new(sender.clone(), receiver, ready.hello);
     let pool = new_pool_id();
     let crew = Processes {
         pool,
@@ -110,15 +110,14 @@ pub(crate) fn start(builder: Builder) -> Result<Started, StartError> {
 pub(super) fn run<C: Crew + Send + 'static>(
     pool: u64,
     scheduler: Scheduler,
-    inbox: Arc<Inbox>,
+    (inbox, over): (Arc<Inbox>, Receiver<Infallible>),
     crew: C,
     own_build: BuildId,
 ) -> Result<Started, StartError> {
     let appetite = Arc::new(AtomicUsize::new(scheduler.appetite()));
     let core = Core::new(scheduler, Arc::clone(&inbox));
     let shell = Shell { core, crew, appetite: Arc::clone(&appetite), questions: Vec::new() };
-    let (over_sender, over) = channel::bounded(0);
-    let closing = Closing { inbox: Arc::clone(&inbox), _over: over_sender };
+    let closing = Closing(Arc::clone(&inbox));
     let thread = thread::spawn("brigade-loop", move || {
         let _closing = closing;
         shell.run();

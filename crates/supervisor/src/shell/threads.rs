@@ -99,7 +99,7 @@ pub(crate) fn start(builder: ThreadPoolBuilder) -> Result<(Started, HostPlace), 
         tasks: builder.registry.iter().flat_map(brigade_task::Registry::infos).collect(),
     };
     let (sender, receiver) = channel::unbounded();
-    let inbox = Arc::new(Inbox::new(sender.clone(), receiver, hello));
+    let inbox = Inbox::new(sender.clone(), receiver, hello);
     let restarts = builder.restarts.unwrap_or_else(|| RestartIntensity::of(builder.workers));
     let scheduler = Scheduler::new(Config {
         max_jobs: None,

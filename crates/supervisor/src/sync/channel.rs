@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::SendError;
 pub(crate) use crossbeam_channel::{RecvError, RecvTimeoutError, TryRecvError};
-use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use loom::sync::atomic::{AtomicUsize, Ordering};
 use loom::thread;
 
 /// How many messages a model may send through one channel.
@@ -26,7 +26,7 @@ struct Channel<T> {
     /// Loom's, and what a thread may know; by these loom sees which orders differ.
     places: [AtomicUsize; ROOM],
     given: AtomicUsize,
-    is_over: AtomicBool,
+    senders: AtomicUsize,
     /// The truth, of which loom knows nothing. Never locked where loom may change the thread.
     truth: Mutex<Truth<T>>,
 }
@@ -36,7 +36,6 @@ struct Truth<T> {
     claimed: usize,
     /// How many were sent and not taken.
     waiting: usize,
-    senders: usize,
     is_over: bool,
     receivers: usize,
     waiters: Vec<Arc<Waiter>>,
@@ -63,7 +62,6 @@ pub(crate) fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
         messages,
         claimed: 0,
         waiting: 0,
-        senders: 1,
         is_over: false,
         receivers: 1,
         waiters: Vec::new(),
@@ -71,7 +69,7 @@ pub(crate) fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
     let channel = Arc::new(Channel {
         places: from_fn(|_| AtomicUsize::new(VACANT)),
         given: AtomicUsize::new(0),
-        is_over: AtomicBool::new(false),
+        senders: AtomicUsize::new(1),
         truth: Mutex::new(truth),
     });
     (Sender(Arc::clone(&channel)), Receiver(channel))
@@ -101,19 +99,14 @@ impl<T> Sender<T> {
 
 impl<T> Clone for Sender<T> {
     fn clone(&self) -> Self {
-        self.0.truth().senders += 1;
+        self.0.senders.fetch_add(1, Ordering::Relaxed);
         Self(Arc::clone(&self.0))
     }
 }
 
 impl<T> Drop for Sender<T> {
     fn drop(&mut self) {
-        let mut truth = self.0.truth();
-        let was_last = truth.senders == 1;
-        truth.senders -= usize::from(!was_last);
-        drop(truth);
-        if was_last {
-            self.0.is_over.store(true, Ordering::Release);
+        if self.0.senders.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.0.truth().is_over = true;
             self.0.wake();
         }
@@ -125,7 +118,7 @@ impl<T> Receiver<T> {
         if let Some(message) = self.take_seen() {
             return Ok(message);
         }
-        if self.0.is_over.load(Ordering::Acquire) {
+        if self.0.senders.load(Ordering::Acquire) == 0 {
             // All have been sent by now.
             return (0..ROOM).find_map(|place| self.take(place)).ok_or(TryRecvError::Disconnected);
         }
