@@ -2,7 +2,6 @@
 //! supervisor or meddle with what is not its own.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use brigade_protocol::id::{JobId, TaskId, Ticket, WorkerId};
 use brigade_protocol::message::{
@@ -11,6 +10,7 @@ use brigade_protocol::message::{
 };
 
 use super::link::Violation;
+use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// What a job wants of another.
 pub(crate) enum Wish {
