@@ -190,3 +190,22 @@ fn who_has_an_answer_may_ask_anew() {
         worker.join().unwrap();
     });
 }
+
+/// It waits twice for a moment only, and gets both answers. What it says of its patience may be taken in
+/// later than the answer is sent.
+#[test]
+fn who_was_answered_may_wait_anew_and_lose_patience_again() {
+    model(|| {
+        let (mut own, worker) = pair();
+        let worker = worker.live(|worker| {
+            let waiter = Ticket::from(JobId(1));
+            for _ in 0..2 {
+                worker.say(&FromWorker::Wait { waiter, jobs: vec![JobId(2)] });
+                worker.say(&FromWorker::WaitOver(waiter));
+                worker.receive();
+            }
+        });
+        own.take(4);
+        worker.join().unwrap();
+    });
+}
