@@ -180,7 +180,8 @@ impl Desk {
         if let Some(done) = done
             && state.stage != Stage::Left
         {
-            self.lane.finished.store(done.seq.0, Ordering::Relaxed);
+            // Whoever sees it finished sees that it was started.
+            self.lane.finished.store(done.seq.0, Ordering::Release);
             let ends_frame = done.is_last;
             state.unsent.push(done);
             if ends_frame {
