@@ -12,6 +12,8 @@
 //! that it said before comes before its exit, because both go by the inbox.
 
 mod desk;
+#[cfg(all(test, brigade_model))]
+mod models;
 mod run;
 
 use std::collections::VecDeque;
