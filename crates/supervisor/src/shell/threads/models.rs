@@ -106,6 +106,20 @@ fn what_is_put_is_answered_or_taken_back() {
     });
 }
 
+/// The thread waits for work, and nothing but a job comes.
+#[test]
+fn who_waits_for_work_gets_it() {
+    model(|| {
+        let (desk, heard) = desk();
+        let thread = serve(&desk, |_| ());
+        desk.put(frame(1..=1));
+        let word = heard.recv();
+        assert!(matches!(word, Ok(Message::Crew(News::Thread(_, Word::Replies(_))))));
+        desk.stop();
+        thread.join().unwrap();
+    });
+}
+
 /// The loop fetches replies that wait for the end of their frame.
 #[test]
 fn no_reply_is_sent_twice() {
