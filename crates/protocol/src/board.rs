@@ -14,9 +14,14 @@
 //!     32  total      … how much; 0 if it does not say
 //! ```
 //!
-//! A run thread writes `since`, then `started`, and after the job `finished`. All are
-//! native-endian `u64`: both sides run on one machine. Run threads take calls in the order of
-//! their [`Seq`]: what is above the highest `started` of a page has never been started.
+//! A run thread writes zero to `done` and `total`, then `since`, then `started`, and after the job
+//! `finished`. All are native-endian `u64`: both sides run on one machine. Run threads take calls in
+//! the order of their [`Seq`]: what is above the highest `started` of a page has never been started.
+//!
+//! The words of a lane are copied one after the other, from the lowest offset upwards, while a run
+//! thread may write them. So what is read may be of several moments: `since` and what follows may be
+//! of a later call than `started`, never of an earlier one. A `finished` beyond `started` says that
+//! what was started has been finished.
 
 use crate::id::Seq;
 
@@ -53,7 +58,7 @@ pub struct Lane {
 impl Lane {
     /// The call that is running in this lane, if one is.
     pub fn running(&self) -> Option<Seq> {
-        (self.started != self.finished).then_some(self.started)
+        (self.started > self.finished).then_some(self.started)
     }
 }
 

@@ -17,6 +17,7 @@ pub(crate) struct Page {
 
 /// What one run thread writes.
 #[repr(C)]
+#[derive(Default)]
 pub(crate) struct Lane {
     started: AtomicU64,
     since: AtomicU64,
@@ -40,7 +41,7 @@ impl Page {
     /// an earlier worker in this slot.
     pub(crate) fn clear(&self) {
         for lane in &self.lanes {
-            for word in [&lane.started, &lane.since, &lane.finished, &lane.total] {
+            for word in [&lane.started, &lane.since, &lane.finished, &lane.done, &lane.total] {
                 word.store(0, Ordering::Release);
             }
         }
@@ -58,7 +59,9 @@ impl Lane {
     /// Calls must be started in the order of their [`Seq`]: the caller holds the lock under which
     /// it took the call.
     pub(crate) fn start(&self, call: Seq, now: u64) {
+        // Both: a reader that finds the new `started` must not find how far the call before had come.
         self.total.store(0, Ordering::Relaxed);
+        self.done.store(0, Ordering::Relaxed);
         self.since.store(now, Ordering::Relaxed);
         self.started.store(call.0, Ordering::Release);
     }
@@ -72,5 +75,20 @@ impl Lane {
     /// Writes that the call has run to its end, whatever came of it.
     pub(crate) fn finish(&self, call: Seq) {
         self.finished.store(call.0, Ordering::Release);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A reader copies `done` before `total`: it may meet the `done` of before with the `total` of after.
+    #[test]
+    fn a_call_that_starts_has_none_of_the_progress_of_the_one_before() {
+        let lane = Lane::default();
+        lane.start(Seq(1), 10);
+        lane.progress(90, 100);
+        lane.start(Seq(2), 20);
+        assert_eq!((lane.done.load(Ordering::Relaxed), lane.total.load(Ordering::Relaxed)), (0, 0));
     }
 }

@@ -64,6 +64,7 @@ fn a_lane_runs_what_it_started_and_has_not_finished() {
     assert_eq!(lane(5, 1, 4).running(), Some(Seq(5)));
     assert_eq!(lane(5, 1, 0).running(), Some(Seq(5)));
     assert_eq!(lane(5, 1, 5).running(), None);
+    assert_eq!(lane(5, 1, 6).running(), None, "`finished` was read a call later than `started`");
     assert_eq!(Lane::default().running(), None);
 }
 

@@ -173,8 +173,10 @@ impl Progress {
             time = format!("waits  {time}");
         }
         let room = columns.saturating_sub(seat.len() + time.len() + 3).min(JOB);
-        let arguments = running.tag.and_then(|job| self.texts.short(job, room)).unwrap_or_default();
-        let what = escape::short(&format!("{} {arguments}", running.task), room);
+        let arguments = running.tag.and_then(|job| self.texts.short(job, room));
+        // Of a job that a job submitted, the label is all that is known.
+        let detail = arguments.as_deref().or(running.label.as_deref()).unwrap_or_default();
+        let what = escape::short(&format!("{} {detail}", running.task), room);
         format!("{seat}{what:room$}  {time}")
     }
 }

@@ -93,7 +93,7 @@ impl Scheduler {
         }
         // A run thread that has finished a call which is still held may be sending its output.
         let is_busy =
-            |lane: &&Lane| lane.started != lane.finished || worker.held_at(lane.finished).is_some();
+            |lane: &&Lane| lane.running().is_some() || worker.held_at(lane.finished).is_some();
         let mut free_lanes = threads.saturating_sub(lanes.iter().filter(is_busy).count());
         let (mut check_at, mut kill) = (None, None);
         for held in &mut worker.held {

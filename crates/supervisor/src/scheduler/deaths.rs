@@ -30,7 +30,7 @@ pub(super) struct Death {
 impl Death {
     /// Whether this call, which was finished, may be the cause.
     fn suspects(&self, seq: Seq) -> bool {
-        let nothing_ran = self.lanes.iter().all(|lane| lane.started == lane.finished);
+        let nothing_ran = self.lanes.iter().all(|lane| lane.running().is_none());
         nothing_ran && self.lanes.iter().any(|lane| lane.finished == seq)
     }
 }

@@ -35,6 +35,13 @@ pub struct Lane {
     pub progress: Option<(u64, u64)>,
 }
 
+impl Lane {
+    /// What it runs. It may have been read while it was written: `finished` may be of a later call.
+    pub fn running(&self) -> Option<Seq> {
+        (self.started > self.finished).then_some(self.started)
+    }
+}
+
 /// How one attempt ended, by its worker's word.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {

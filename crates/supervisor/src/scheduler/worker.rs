@@ -255,10 +255,9 @@ impl Worker {
     /// What the scoreboard says of an attempt that it holds.
     pub(super) fn progress(lanes: &[Lane], seq: Seq) -> Progress {
         if let Some(lane) = lanes.iter().find(|lane| lane.started == seq) {
-            return if lane.finished == seq {
-                Progress::Finished
-            } else {
-                Progress::Running(lane.since)
+            return match lane.running() {
+                Some(_) => Progress::Running(lane.since),
+                None => Progress::Finished,
             };
         }
         let highest = lanes.iter().map(|lane| lane.started).max().unwrap_or_default();

@@ -353,9 +353,8 @@ impl Core {
     ) -> Snapshot {
         let now = self.clock.now();
         let lane = |(id, slot, worker, lanes): (_, _, _, Vec<Lane>)| {
-            let running = lanes.iter().filter(|lane| lane.started != lane.finished);
-            let running = running.filter_map(|lane| {
-                let job = self.scheduler.held(id, lane.started)?;
+            let running = lanes.iter().filter_map(|lane| {
+                let job = self.scheduler.held(id, lane.running()?)?;
                 let submission = &self.jobs.get(&job)?.submission;
                 let (tag, label) = (submission.sink.tag(), submission.label.clone());
                 let waiting = self.scheduler.is_waiting(job);

@@ -326,10 +326,8 @@ impl<C: Crew> Shell<C> {
         let Some(worker) = self.core.scheduler.worker_of(job) else { return false };
         let lanes = self.crew.lanes(&self.core);
         lanes.into_iter().filter(|(id, ..)| *id == worker).any(|(id, _, _, lanes)| {
-            lanes.iter().any(|lane| {
-                lane.started != lane.finished
-                    && self.core.scheduler.held(id, lane.started) == Some(job)
-            })
+            let mut running = lanes.iter().filter_map(Lane::running);
+            running.any(|seq| self.core.scheduler.held(id, seq) == Some(job))
         })
     }
 }

@@ -137,6 +137,19 @@ fn a_time_out_counts_from_the_start_of_the_job() {
     assert_eq!(pool.scheduler.queued(), 1, "the other one was not touched");
 }
 
+/// The words of a lane are read one after the other, while they are written.
+#[test]
+fn a_lane_whose_end_was_read_later_than_its_start_runs_nothing() {
+    let mut pool = Pool::with(1, Prefetch::AtMost(1));
+    let _ = pool.submit([1, 2], timeout(1000 * MS));
+    assert_eq!(pool.pass(), [Action::Inspect(W0)]);
+    // The second had been finished, too, when the end was read.
+    assert_eq!(pool.tell([Event::Observed(W0, vec![lane(1, Time::ZERO, 2)])]), []);
+    let actions = pool.exit(W0, vec![lane(1, Time::ZERO, 2)]);
+    assert_eq!(settled(&actions), [], "neither was running");
+    assert_eq!(pool.scheduler.queued(), 2);
+}
+
 #[test]
 fn a_job_that_finished_in_time_waits_for_its_reply() {
     let mut pool = Pool::new(1);

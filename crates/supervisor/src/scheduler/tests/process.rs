@@ -50,7 +50,7 @@ impl Process {
     pub(super) fn start(&mut self, now: Time) {
         let Some(mut call) = self.queue.pop_front() else { return };
         call.since = now;
-        let lane = self.lanes.iter_mut().find(|lane| lane.started == lane.finished);
+        let lane = self.lanes.iter_mut().find(|lane| lane.running().is_none());
         let lane = lane.expect("a run thread is free");
         (lane.started, lane.since) = (call.seq, now);
         self.running.push(call);

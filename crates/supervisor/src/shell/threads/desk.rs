@@ -265,7 +265,9 @@ impl Place for Desk {
 
 impl Noted {
     fn start(&self, seq: Seq, since: u64) {
+        // Both: a reader must not find how far the job before had come.
         self.total.store(0, Ordering::Relaxed);
+        self.done.store(0, Ordering::Relaxed);
         self.since.store(since, Ordering::Relaxed);
         // Whoever sees it started sees since when.
         self.started.store(seq.0, Ordering::Release);
