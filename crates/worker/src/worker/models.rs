@@ -205,6 +205,73 @@ fn two_who_ask_both_get_their_answers() {
     });
 }
 
+/// Opened once.
+#[derive(Default)]
+struct Gate(sync::Mutex<bool>, sync::Condvar);
+
+impl Gate {
+    fn open(&self) {
+        *self.0.lock().unwrap() = true;
+        self.1.notify_all();
+    }
+
+    fn pass(&self) {
+        let mut is_open = self.0.lock().unwrap();
+        while !*is_open {
+            is_open = self.1.wait(is_open).unwrap();
+        }
+    }
+}
+
+/// Who receives gets something to run, for as long as the other one has no answer: that one receives then.
+#[test]
+fn who_waits_for_an_answer_receives_it_while_the_others_run() {
+    model(1, || {
+        let (worker, supervisor) = worker(2);
+        let answered = Arc::<Gate>::default();
+        let threads = [(); 2].map(|()| {
+            let answered = Arc::clone(&answered);
+            worker.start(move |desk, asker| {
+                if asker == ticket(1) {
+                    ask(desk, asker);
+                    answered.open();
+                } else {
+                    answered.pass();
+                }
+            })
+        });
+        supervisor.send_frame(1..=1);
+        supervisor.send_frame(2..=2);
+        supervisor.answer(1);
+        supervisor.send(&ToWorker::Stop);
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+    });
+}
+
+/// Who received for both has its answer, and goes on for as long as the other one has none.
+#[test]
+fn who_has_its_answer_leaves_the_receiving_to_the_other() {
+    model(1, || {
+        let (worker, supervisor) = worker(2);
+        let answered = Arc::<Gate>::default();
+        let threads = [(); 2].map(|()| {
+            let answered = Arc::clone(&answered);
+            worker.start(move |desk, asker| {
+                ask(desk, asker);
+                if asker == ticket(1) {
+                    answered.pass();
+                } else {
+                    answered.open();
+                }
+            })
+        });
+        supervisor.send_frame(1..=2);
+        supervisor.answer(2);
+        supervisor.send(&ToWorker::Stop);
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+    });
+}
+
 /// Two run threads look at the worker's size at once.
 #[test]
 fn growth_is_told_once_by_all_run_threads() {
