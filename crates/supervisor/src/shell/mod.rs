@@ -13,19 +13,19 @@ mod clock;
 mod core;
 mod inbox;
 mod kept;
+#[cfg(all(test, brigade_model))]
+mod models;
 pub(crate) mod processes;
 mod start;
 mod thread;
 mod threads;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use brigade_protocol::id::{JobId, SlotId, Ticket, WorkerId};
 use brigade_protocol::message::Question as Asked;
 use brigade_task::cell::Cell;
-use crossbeam_channel::{RecvTimeoutError, Sender};
 
 use self::core::{Core, Obituary};
 use self::processes::News;
@@ -33,6 +33,8 @@ use crate::error::{Failure, WorkerInfo};
 use crate::host::{Occupation, occupy};
 use crate::pool::{Shutdown, Snapshot};
 use crate::scheduler::{Action, Ending, Event, Lane, Time};
+use crate::sync::atomic::{AtomicUsize, Ordering};
+use crate::sync::channel::{RecvTimeoutError, Sender};
 
 pub(crate) use self::core::{Submission, Work};
 pub(crate) use self::inbox::Inbox;

@@ -4,8 +4,7 @@
 //! Messages to the loop are sent under this lock, so that after the last one there is none.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use brigade_protocol::id::{Seq, Ticket, WorkerId};
 use brigade_protocol::message::TaskError;
@@ -15,6 +14,8 @@ use super::run::Task;
 use super::{Home, TICK, Word};
 use crate::shell::Message;
 use crate::shell::processes::News;
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::{Condvar, Mutex, MutexGuard};
 
 /// See the [module documentation](self).
 pub(super) struct Desk {
@@ -131,7 +132,9 @@ impl Desk {
 
     /// Somebody wants this attempt to stop, if it runs.
     pub(super) fn please_stop(&self, ticket: Ticket) {
-        if self.lock().running == Some(ticket) {
+        // Under the lock, or else it might be the next one that is asked.
+        let state = self.lock();
+        if state.running == Some(ticket) {
             self.stop.store(true, Ordering::Relaxed);
         }
     }
@@ -177,7 +180,8 @@ impl Desk {
         if let Some(done) = done
             && state.stage != Stage::Left
         {
-            self.lane.finished.store(done.seq.0, Ordering::Relaxed);
+            // Whoever sees it finished sees that it was started.
+            self.lane.finished.store(done.seq.0, Ordering::Release);
             let ends_frame = done.is_last;
             state.unsent.push(done);
             if ends_frame {
