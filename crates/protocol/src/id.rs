@@ -217,6 +217,7 @@ impl Run {
     /// let run = Run { first: JobId(7).into(), count: 5 };
     /// assert_eq!(run.part(1, 2), Run { first: JobId(8).into(), count: 2 });
     /// ```
+    #[must_use]
     pub fn part(self, place: u32, count: u32) -> Self {
         let job = JobId(self.first.job.0.saturating_add(u64::from(place)));
         Self { first: Ticket { job, ..self.first }, count }

@@ -6,7 +6,7 @@ use std::convert::Infallible;
 use std::fmt;
 use std::hash::BuildHasher;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::time::Instant;
 
 use brigade_protocol::codec::MAX_VALUE;
@@ -18,13 +18,14 @@ use brigade_task::handle::Handles;
 use brigade_task::host::{self, Admission, Host, RunHost, SubmittedRun};
 use brigade_task::registry::Registry;
 use brigade_task::task::Task;
-use crossbeam_channel::{Receiver, Sender};
 use rustc_hash::FxBuildHasher;
 
 use crate::error::{Failure, JobError};
 use crate::scheduler::Limits;
 use crate::shell::{Inbox, Message, Submission, Work, runs};
 use crate::sink::{self, Sink};
+use crate::sync::atomic::{AtomicUsize, Ordering};
+use crate::sync::channel::{self, Receiver, Sender};
 
 /// What every handle of a pool shares.
 pub(crate) struct Shared {
@@ -151,7 +152,7 @@ impl Shared {
     /// Asks the loop; `None` if it is gone, or if this is its own thread: then what was asked for is done,
     /// but the answer is not known.
     pub(crate) fn ask<T>(&self, question: impl FnOnce(Sender<T>) -> Message) -> Option<T> {
-        let (answer, answered) = crossbeam_channel::bounded(1);
+        let (answer, answered) = channel::bounded(1);
         self.inbox.send(question(answer));
         if is_settling() {
             return None;
@@ -324,7 +325,7 @@ impl Shared {
         if ready() {
             return Ok(());
         }
-        let (answer, answered) = crossbeam_channel::bounded(1);
+        let (answer, answered) = channel::bounded(1);
         self.inbox.send(Message::Wait { worker, waiter, jobs: jobs.to_vec(), answer });
         let in_time = match deadline {
             None => answered.recv().ok(),

@@ -25,6 +25,7 @@ pub mod scheduler;
 mod shell;
 mod sink;
 mod stream;
+mod sync;
 mod thread_pool;
 
 #[cfg(feature = "cli")]

@@ -16,6 +16,7 @@ use crate::owner::Owner;
 pub use crate::scheduler::Statistics;
 use crate::shell::{self, Inbox, Message};
 use crate::stream::{Feed, Settlements};
+use crate::sync::channel;
 
 /// A pool of worker processes. Dropping it drains it: everything submitted is finished first.
 ///
@@ -357,7 +358,7 @@ impl Control {
     /// # Ok::<(), brigade::Error>(())
     /// ```
     pub fn pause(&self) {
-        let (done, wait) = crossbeam_channel::bounded(1);
+        let (done, wait) = channel::bounded(1);
         self.inbox.send(Message::Pause(done));
         if is_settling() {
             return;
@@ -395,7 +396,7 @@ impl Control {
         if is_settling() {
             return None;
         }
-        let (to, from) = crossbeam_channel::bounded(1);
+        let (to, from) = channel::bounded(1);
         self.inbox.send(Message::Snapshot(to));
         from.recv().ok()
     }

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use crate::sync::channel::Sender;
 use brigade_protocol::error::{Failure, JobError};
 use brigade_protocol::id::JobId;
 use brigade_task::Settlement;
 use brigade_task::cell::Cell;
-use crossbeam_channel::Sender;
 
 /// The receiving side of one job. Dropped without an end (the pool is gone), it tells so.
 #[derive(Debug)]

@@ -4,12 +4,13 @@
 //! way as the workers can use, so that an input of any length needs the same memory.
 
 use std::convert::Infallible;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 
+use crate::sync::atomic::{AtomicUsize, Ordering};
+use crate::sync::channel::{self, Receiver, Sender, select};
+use crate::sync::{Condvar, Mutex, MutexGuard};
 use brigade_task::host::Host;
 use brigade_task::{Arguments, Job, Settlement};
-use crossbeam_channel::{Receiver, Sender, select};
 
 use crate::host::Shared;
 use crate::shell::{Message, Submission};
@@ -87,7 +88,7 @@ impl Window {
         held.closed || held.jobs == 0 || (held.jobs < appetite && held.bytes < MOST_BYTES)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Held> {
+    fn lock(&self) -> MutexGuard<'_, Held> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -273,7 +274,7 @@ impl Drop for Settlements {
 }
 
 pub(crate) fn stream(shared: Arc<Shared>) -> (Feed, Settlements) {
-    let (to, from) = crossbeam_channel::unbounded();
+    let (to, from) = channel::unbounded();
     let window = Arc::new(Window { appetite: Arc::clone(&shared.appetite), ..Window::default() });
     shared.inbox.send(Message::InputOpened);
     let over = shared.over.clone();

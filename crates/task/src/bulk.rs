@@ -164,7 +164,7 @@ impl<T> Bulk<T> {
         };
         self.jobs -= 1;
         let result =
-            result.and_then(|decoded| decoded.map_err(|reason| sent.unread(number, reason)));
+            result.and_then(|decoded| decoded.map_err(|reason| sent.unread(number, &reason)));
         if number + 1 == sent.number + u64::from(sent.count) {
             self.bytes = self.bytes.saturating_sub(sent.bytes);
             self.sent.pop_front();
@@ -196,7 +196,7 @@ impl<T> Sent<T> {
     }
 
     /// The output of this job is not what it should be.
-    fn unread(&self, number: u64, reason: String) -> JobError {
+    fn unread(&self, number: u64, reason: &str) -> JobError {
         let job = JobId(self.job.0 + (number - self.number));
         let text = format!("the output is not a {}: {reason}", std::any::type_name::<T>());
         let failure = Failure::Undecodable(TaskError::new(TaskErrorKind::BadOutput, text));

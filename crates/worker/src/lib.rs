@@ -26,6 +26,7 @@ mod complain;
 mod fork_server;
 mod os;
 mod serve;
+mod sync;
 mod worker;
 
 pub use brigade_task::{Context, Registry, Task, task};

@@ -10,7 +10,6 @@ use brigade_protocol::message::{Form, Hello, TaskError, Usage};
 use brigade_task::bound::Permit;
 use brigade_task::cell::Cell;
 use brigade_task::{Context, Settlement, Task};
-use crossbeam_channel::Sender;
 use rustc_hash::FxHashMap;
 
 use super::Inbox;
@@ -21,6 +20,7 @@ use crate::error::{Certificate, Failure, JobError, Member, Sentence, WorkerInfo}
 use crate::pool::{self, Running, Snapshot};
 use crate::scheduler::{Event, JobSpec, Lane, Limits, Scheduler, Settled, Time};
 use crate::sink::Sink;
+use crate::sync::channel::Sender;
 
 /// What runs a job.
 pub(crate) enum Work {

@@ -1,28 +1,40 @@
 //! The way into the loop, for clients. What arrives when the loop has ended is refused, and told why.
 
 use std::convert::Infallible;
-use std::sync::atomic::{AtomicBool, Ordering, fence};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, PoisonError};
 
 use brigade_protocol::message::Hello;
-use crossbeam_channel::{Receiver, Sender};
 
 use super::{Message, Submission};
 use crate::scheduler::Failure;
 use crate::sink;
+use crate::sync::atomic::{AtomicBool, Ordering, fence};
+use crate::sync::channel::{self, Receiver, Sender};
+use crate::sync::{Mutex, MutexGuard};
 
 /// See the [module documentation](self).
 pub(crate) struct Inbox {
     sender: Sender<Message>,
     receiver: Receiver<Message>,
     over: AtomicBool,
+    /// Held by all who refuse jobs. Never sent on: dropped, it tells streams that the pool is over, and none
+    /// may hear that while a job of its own is being refused.
+    open: Mutex<Option<Sender<Infallible>>>,
     gave_up: OnceLock<String>,
     pub(crate) hello: Hello,
 }
 
 impl Inbox {
-    pub(super) fn new(sender: Sender<Message>, receiver: Receiver<Message>, hello: Hello) -> Self {
-        Self { sender, receiver, over: AtomicBool::new(false), gave_up: OnceLock::new(), hello }
+    /// An inbox, and what is disconnected once the pool is over.
+    pub(super) fn new(
+        sender: Sender<Message>,
+        receiver: Receiver<Message>,
+        hello: Hello,
+    ) -> (Arc<Self>, Receiver<Infallible>) {
+        let (open, is_over) = channel::bounded(0);
+        let (over, open, gave_up) =
+            (AtomicBool::new(false), Mutex::new(Some(open)), OnceLock::new());
+        (Arc::new(Self { sender, receiver, over, open, gave_up, hello }), is_over)
     }
 
     /// Sends a message to the loop. Once that has ended, jobs are refused, and whoever waits for an
@@ -53,9 +65,12 @@ impl Inbox {
         self.over.store(true, Ordering::SeqCst);
         fence(Ordering::SeqCst);
         self.refuse_all();
+        let open = self.open().take();
+        drop(open);
     }
 
     fn refuse_all(&self) {
+        let _open = self.open().clone();
         for message in self.receiver.try_iter() {
             let failure = || match self.gave_up() {
                 Some(reason) => Failure::PoolGaveUp(reason.to_owned()),
@@ -73,6 +88,10 @@ impl Inbox {
         }
     }
 
+    fn open(&self) -> MutexGuard<'_, Option<Sender<Infallible>>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(super) fn refuse(&self, submission: Submission, failure: Failure) {
         let task = submission.name(&self.hello).to_owned();
         let settlement = sink::refused(submission.sink.job, task, submission.label, failure);
@@ -81,14 +100,10 @@ impl Inbox {
 }
 
 /// Closes the inbox when the loop ends, by a panic too.
-pub(super) struct Closing {
-    pub(super) inbox: Arc<Inbox>,
-    /// Never sent on: dropped, it tells streams that the pool is over.
-    pub(super) _over: Sender<Infallible>,
-}
+pub(super) struct Closing(pub(super) Arc<Inbox>);
 
 impl Drop for Closing {
     fn drop(&mut self) {
-        self.inbox.close();
+        self.0.close();
     }
 }

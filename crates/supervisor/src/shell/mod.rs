@@ -13,6 +13,8 @@ mod clock;
 mod core;
 mod inbox;
 mod kept;
+#[cfg(all(test, brigade_model))]
+mod models;
 pub(crate) mod processes;
 pub(crate) mod runs;
 mod start;
@@ -20,13 +22,11 @@ mod thread;
 mod threads;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use brigade_protocol::id::{JobId, SlotId, Ticket, WorkerId};
 use brigade_protocol::message::Question as Asked;
 use brigade_task::cell::Cell;
-use crossbeam_channel::{RecvTimeoutError, Sender};
 
 use self::core::{Core, Obituary};
 use self::processes::News;
@@ -34,6 +34,8 @@ use crate::error::{Failure, WorkerInfo};
 use crate::host::{Occupation, occupy};
 use crate::pool::{Shutdown, Snapshot};
 use crate::scheduler::{Action, Ending, Event, Lane, Settled, Time};
+use crate::sync::atomic::{AtomicUsize, Ordering};
+use crate::sync::channel::{RecvTimeoutError, Sender};
 
 pub(crate) use self::core::{Submission, Work};
 pub(crate) use self::inbox::Inbox;

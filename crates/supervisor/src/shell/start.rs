@@ -3,12 +3,10 @@
 use std::convert::Infallible;
 use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::thread::JoinHandle;
 
 use brigade_protocol::handshake;
 use brigade_protocol::message::BuildId;
-use crossbeam_channel::Receiver;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use rustc_hash::FxHashMap;
 
@@ -23,6 +21,8 @@ use crate::builder::Builder;
 use crate::error::StartError;
 use crate::host::new_pool_id;
 use crate::scheduler::{Config, RestartIntensity, Scheduler};
+use crate::sync::atomic::AtomicUsize;
+use crate::sync::channel::{self, Receiver};
 
 /// A pool that runs.
 pub(crate) struct Started {
@@ -65,7 +65,7 @@ pub(crate) fn start(builder: Builder) -> Result<Started, StartError> {
         .as_fd()
         .try_clone_to_owned()
         .map_err(|error| system("copy the scoreboard's descriptor", error))?;
-    let (sender, receiver) = crossbeam_channel::unbounded();
+    let (sender, receiver) = channel::unbounded();
     let handler = builder.output.unwrap_or_else(to_standard_error);
     let watch = Watch::start(sender.clone(), handler)
         .map_err(|error| system("start the watch thread", error))?;
@@ -83,7 +83,7 @@ pub(crate) fn start(builder: Builder) -> Result<Started, StartError> {
         server_restarts: builder.restarts.unwrap_or_else(RestartIntensity::of_server),
         max_jobs: builder.max_jobs,
     });
-    let inbox = Arc::new(Inbox::new(sender.clone(), receiver, ready.hello));
+    let inbox = Inbox::new(sender.clone(), receiver, ready.hello);
     let pool = new_pool_id();
     let crew = Processes {
         pool,
@@ -110,15 +110,14 @@ pub(crate) fn start(builder: Builder) -> Result<Started, StartError> {
 pub(super) fn run<C: Crew + Send + 'static>(
     pool: u64,
     scheduler: Scheduler,
-    inbox: Arc<Inbox>,
+    (inbox, over): (Arc<Inbox>, Receiver<Infallible>),
     crew: C,
     own_build: BuildId,
 ) -> Result<Started, StartError> {
     let appetite = Arc::new(AtomicUsize::new(scheduler.appetite()));
     let core = Core::new(scheduler, Arc::clone(&inbox));
     let shell = Shell { core, crew, appetite: Arc::clone(&appetite), questions: Vec::new() };
-    let (over_sender, over) = crossbeam_channel::bounded(0);
-    let closing = Closing { inbox: Arc::clone(&inbox), _over: over_sender };
+    let closing = Closing(Arc::clone(&inbox));
     let thread = thread::spawn("brigade-loop", move || {
         let _closing = closing;
         shell.run();

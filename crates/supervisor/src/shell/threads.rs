@@ -12,6 +12,8 @@
 //! that it said before comes before its exit, because both go by the inbox.
 
 mod desk;
+#[cfg(all(test, brigade_model))]
+mod models;
 mod run;
 
 use std::collections::VecDeque;
@@ -23,7 +25,6 @@ use brigade_protocol::error::Sentence;
 use brigade_protocol::id::{Seq, SlotId, Ticket, WorkerId};
 use brigade_protocol::message::{BuildId, Exit, Hello};
 use brigade_task::host::Host;
-use crossbeam_channel::Sender;
 use nix::sys::signal::SigSet;
 use rustc_hash::FxHashMap;
 
@@ -37,6 +38,7 @@ use crate::host::new_pool_id;
 use crate::scheduler::{
     Action, Config, Event, Lane, Reply, RestartIntensity, Scheduler, Time, Why,
 };
+use crate::sync::channel::{self, Sender};
 use crate::thread_pool::ThreadPoolBuilder;
 
 /// How old a reply may become before it is sent.
@@ -98,8 +100,8 @@ pub(crate) fn start(builder: ThreadPoolBuilder) -> Result<(Started, HostPlace), 
         build: build.clone(),
         tasks: builder.registry.iter().flat_map(brigade_task::Registry::infos).collect(),
     };
-    let (sender, receiver) = crossbeam_channel::unbounded();
-    let inbox = Arc::new(Inbox::new(sender.clone(), receiver, hello));
+    let (sender, receiver) = channel::unbounded();
+    let inbox = Inbox::new(sender.clone(), receiver, hello);
     let restarts = builder.restarts.unwrap_or_else(|| RestartIntensity::of(builder.workers));
     let scheduler = Scheduler::new(Config {
         max_jobs: None,

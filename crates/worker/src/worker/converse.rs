@@ -6,7 +6,6 @@
 
 use std::collections::HashMap;
 use std::sync::PoisonError;
-use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use brigade_protocol::error::JobError;
@@ -17,6 +16,7 @@ use super::desk::{Desk, State};
 use super::packet::{Mail, Output};
 use super::queue::{Queue, Violation};
 use super::threads::receive_or_die;
+use crate::sync::atomic::Ordering;
 
 /// What is being said.
 #[derive(Default)]

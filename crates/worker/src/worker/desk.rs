@@ -16,12 +16,10 @@
 //! **Sending** is done by the run thread that ends a frame or empties the queue, without a
 //! hand-over. A reply that stays behind while another job starts is the timekeeper's care.
 
-use std::sync::atomic::AtomicBool;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use brigade_protocol::id::Ticket;
-use brigade_protocol::ipc_channel::ipc::IpcBytesReceiver;
 
 use super::converse::Conversations;
 use super::packet::Message;
@@ -30,6 +28,8 @@ use super::queue::{Hand, Queue, Violation};
 use super::wire::{Owed, Wire};
 use super::{clock, violation};
 use crate::board::Lane;
+use crate::sync::atomic::AtomicBool;
+use crate::sync::{Condvar, IpcBytesReceiver, Mutex, MutexGuard};
 
 /// How old a reply may become before it is sent, in nanoseconds; also how often the timekeeper
 /// looks while jobs run.
@@ -102,12 +102,12 @@ pub(super) enum Errand {
 }
 
 impl Desk {
-    pub(super) fn new(receiver: IpcBytesReceiver, wire: Wire) -> Self {
+    pub(super) fn new(receiver: impl Into<IpcBytesReceiver>, wire: Wire) -> Self {
         let state = State {
             queue: Queue::new(),
             pending: Pending::default(),
             owed: Owed::default(),
-            receiver: Some(receiver),
+            receiver: Some(receiver.into()),
             stand_in_wanted: false,
             timekeeper: Timekeeper::Awake,
             received: 0,

@@ -1,9 +1,10 @@
 //! Whether this worker has grown larger than it may be: looked at after jobs, said once.
 
 use std::fs;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use nix::unistd::{SysconfVar, sysconf};
+
+use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// How long, in nanoseconds, after a look there is no other: it takes some microseconds.
 const PAUSE: u64 = 10_000_000;

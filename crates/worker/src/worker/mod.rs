@@ -21,6 +21,8 @@ mod desk;
 mod growth;
 mod initialize;
 mod meter;
+#[cfg(all(test, brigade_model))]
+mod models;
 mod nested;
 mod packet;
 mod pending;

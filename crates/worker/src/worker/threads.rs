@@ -15,7 +15,6 @@ use std::thread::{self, Scope};
 use std::time::Duration;
 
 use brigade_protocol::ipc_channel::IpcError;
-use brigade_protocol::ipc_channel::ipc::IpcBytesReceiver;
 use brigade_protocol::message::Spawn;
 
 use super::call::Runner;
@@ -28,6 +27,7 @@ use super::{broken, supervisor_gone, violation};
 use crate::board::Page;
 use crate::complain::BROKEN;
 use crate::os;
+use crate::sync::IpcBytesReceiver;
 use brigade_task::Registry;
 
 /// What the run threads need.

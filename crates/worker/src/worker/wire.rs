@@ -3,15 +3,15 @@
 //! An ipc-channel's `send` blocks if the other side does not read. The supervisor always reads, so
 //! whoever sends here waits for a busy supervisor at most, never for ever.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 
 use brigade_protocol::codec::{self, MAX_MESSAGE};
 use brigade_protocol::id::Ticket;
-use brigade_protocol::ipc_channel::ipc::IpcBytesSender;
 use brigade_protocol::message::FromWorker;
 
 use super::pending::Pending;
 use super::{broken, supervisor_gone};
+use crate::sync::{IpcBytesSender, Mutex, MutexGuard};
 
 /// The way to the supervisor.
 pub(super) struct Wire(Mutex<Sender>);
@@ -41,7 +41,8 @@ impl Owed {
 }
 
 impl Wire {
-    pub(super) fn new(channel: IpcBytesSender) -> Self {
+    pub(super) fn new(channel: impl Into<IpcBytesSender>) -> Self {
+        let channel = channel.into();
         Self(Mutex::new(Sender { channel, buffer: Vec::new(), spare: Pending::default() }))
     }
 

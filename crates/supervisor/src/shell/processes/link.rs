@@ -1,27 +1,23 @@
 //! One worker, as the loop sees it: the way to it, the thread that listens to it, its death.
 
-use std::collections::VecDeque;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use brigade_protocol::codec::{self, EncodeError, PART};
+use brigade_protocol::codec;
 use brigade_protocol::handshake::NearEnds;
 use brigade_protocol::id::{JobId, Run, SlotId, Ticket, WorkerId};
 use brigade_protocol::ipc_channel::ipc::{IpcBytesReceiver, IpcBytesSender};
-use brigade_protocol::message::{Exit, FromWorker, Outputs, TaskError, ToWorker, Usage, Value};
-use brigade_task::cell::Cell;
-use crossbeam_channel::Sender;
+use brigade_protocol::message::{Exit, FromWorker, Outputs, TaskError, Usage, Value};
 use rustc_hash::FxHashMap;
 
 use super::News;
-use super::nested::{self, Nested, Window};
+use super::nested::{self, Nested};
+use super::outbox::Outbox;
 use crate::error::{Sentence, WorkerInfo};
 use crate::shell::{Message, thread};
-
-/// How many parts of large arguments may be under way unread.
-const MOST_PARTS: usize = 2;
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::channel::Sender;
 
 /// The loop's side of one worker.
 pub(in crate::shell) struct Link {
@@ -39,12 +35,7 @@ pub(in crate::shell) struct Link {
     jobs: IpcBytesSender,
     /// Until the end mark is sent.
     end_mark: Option<IpcBytesSender>,
-    /// How many replies and other answers it may still give.
-    credit: Arc<AtomicU64>,
-    outbox: VecDeque<Outgoing>,
-    parts_under_way: usize,
-    /// What its jobs may send about other jobs.
-    pub(super) window: Window,
+    pub(super) outbox: Outbox,
 }
 
 /// What is known of its end; with all three, it is buried.
@@ -60,30 +51,6 @@ pub(super) struct Death {
     pub(super) usage: Option<Usage>,
 }
 
-/// Something to be sent, in order.
-enum Outgoing {
-    Message(Vec<u8>),
-    /// The arguments of a job from this offset on.
-    Arguments {
-        ticket: Ticket,
-        offset: usize,
-    },
-    /// The output of a job that this attempt waits for, from this offset on.
-    Output {
-        waiter: Ticket,
-        end: Arc<Cell>,
-        offset: usize,
-    },
-    /// The answer to what a job waits for.
-    Answer(Vec<u8>),
-    /// So many wishes have been taken in.
-    Accepted(u32),
-}
-
-/// How many bytes of an output go into one message: less than of arguments, because frames may be under
-/// way beside it.
-pub(super) const OUTPUT_PART: usize = 16 * 1024;
-
 impl Link {
     pub(super) fn new(
         worker: WorkerId,
@@ -94,20 +61,9 @@ impl Link {
         limits: (u16, u64, bool),
         inbox: Sender<Message>,
     ) -> io::Result<Self> {
-        let (threads, max_output, may_grow) = limits;
         let NearEnds { jobs, replies, end_mark } = near;
-        let credit = Arc::new(AtomicU64::new(1));
-        let window = Window::new(threads);
-        let listener = Listener {
-            worker,
-            inbox,
-            credit: Arc::clone(&credit),
-            threads: usize::from(threads),
-            max_output,
-            may_grow,
-            parts: FxHashMap::default(),
-            nested: Nested::new(worker, window.clone()),
-        };
+        let outbox = Outbox::new(limits.0);
+        let listener = Listener::new(worker, inbox, &outbox, limits);
         thread::spawn_small("brigade-reader", move || listener.run(&replies))?;
         Ok(Self {
             slot,
@@ -119,10 +75,7 @@ impl Link {
             death: Death::default(),
             jobs,
             end_mark: Some(end_mark),
-            credit,
-            outbox: VecDeque::new(),
-            parts_under_way: 0,
-            window,
+            outbox,
         })
     }
 
@@ -130,84 +83,12 @@ impl Link {
         self.pid.map(|pid| WorkerInfo { id, slot: self.slot, pid })
     }
 
-    /// Allows the worker this many more answers.
-    pub(super) fn allow(&self, answers: usize) {
-        self.credit.fetch_add(answers as u64, Ordering::Relaxed);
-    }
-
-    /// Sends a message when what was sent before it is on its way.
-    pub(super) fn send(&mut self, message: Vec<u8>) {
-        self.outbox.push_back(Outgoing::Message(message));
-    }
-
-    /// Sends large arguments in parts.
-    pub(super) fn send_arguments(&mut self, ticket: Ticket) {
-        self.outbox.push_back(Outgoing::Arguments { ticket, offset: 0 });
-    }
-
-    /// Sends the output of a job that an attempt waits for.
-    pub(super) fn send_output(&mut self, waiter: Ticket, end: &Arc<Cell>) {
-        self.outbox.push_back(Outgoing::Output { waiter, end: Arc::clone(end), offset: 0 });
-    }
-
-    /// Sends the answer to what a job waits for.
-    pub(super) fn send_answer(&mut self, message: Vec<u8>) {
-        self.outbox.push_back(Outgoing::Answer(message));
-    }
-
-    /// Tells that so many wishes have been taken in.
-    pub(super) fn send_accepted(&mut self, count: u32) {
-        self.outbox.push_back(Outgoing::Accepted(count));
-    }
-
-    /// The worker has read a part.
-    pub(super) fn part_taken(&mut self) {
-        self.parts_under_way = self.parts_under_way.saturating_sub(1);
-    }
-
     /// Sends what may be under way; never blocks. An error means that the worker cannot be reached.
     pub(super) fn flush<'a>(
         &mut self,
         arguments: impl Fn(JobId) -> Option<&'a [u8]>,
     ) -> io::Result<()> {
-        while let Some(outgoing) = self.outbox.front_mut() {
-            let (part, is_last) = match outgoing {
-                Outgoing::Message(message) => {
-                    self.jobs.send(message)?;
-                    self.outbox.pop_front();
-                    continue;
-                }
-                _ if self.parts_under_way == MOST_PARTS => return Ok(()),
-                // The credit first, here and below: the answer may be there before `send` returns.
-                Outgoing::Answer(message) => {
-                    self.window.answered();
-                    (Ok(std::mem::take(message)), true)
-                }
-                Outgoing::Accepted(count) => {
-                    self.window.accepted(*count);
-                    (codec::encode(&ToWorker::Accepted(*count)), true)
-                }
-                Outgoing::Output { waiter, end, offset } => {
-                    let part = end.peek(|end| {
-                        let whole = end.result.as_deref().unwrap_or_default();
-                        next_part(*waiter, whole, offset, OUTPUT_PART)
-                    });
-                    part.expect("an end that is sent is there")
-                }
-                Outgoing::Arguments { ticket, offset } => {
-                    let whole = arguments(ticket.job).expect("what is held is not settled");
-                    next_part(*ticket, whole, offset, PART)
-                }
-            };
-            // Before it is sent: the worker may answer at once.
-            self.parts_under_way += 1;
-            self.credit.fetch_add(1, Ordering::Relaxed);
-            self.jobs.send(&part.map_err(io::Error::other)?)?;
-            if is_last {
-                self.outbox.pop_front();
-            }
-        }
-        Ok(())
+        self.outbox.flush(arguments, |message| self.jobs.send(message))
     }
 
     /// Puts a mark behind all that the worker, which is dead, has sent: so the listener ends even if
@@ -220,19 +101,6 @@ impl Link {
             let _ = end_mark.send(&mark);
         }
     }
-}
-
-/// The next part of a large value, and whether it is the last.
-fn next_part(
-    ticket: Ticket,
-    whole: &[u8],
-    offset: &mut usize,
-    most: usize,
-) -> (Result<Vec<u8>, EncodeError>, bool) {
-    let rest = &whole[*offset..];
-    let bytes = &rest[..rest.len().min(most)];
-    *offset += bytes.len();
-    (codec::encode(&ToWorker::Part { ticket, bytes }), bytes.len() == rest.len())
 }
 
 /// What a worker said.
@@ -260,7 +128,7 @@ pub(crate) struct RawReply {
 }
 
 /// The thread that listens to one worker. It never sends to it, and waits for nothing else.
-struct Listener {
+pub(super) struct Listener {
     worker: WorkerId,
     inbox: Sender<Message>,
     credit: Arc<AtomicU64>,
@@ -287,6 +155,24 @@ fn total(count: u32, mut outputs: &[u8]) -> Result<u64, Violation> {
 pub(super) struct Violation;
 
 impl Listener {
+    pub(super) fn new(
+        worker: WorkerId,
+        inbox: Sender<Message>,
+        outbox: &Outbox,
+        (threads, max_output, may_grow): (u16, u64, bool),
+    ) -> Self {
+        Self {
+            worker,
+            inbox,
+            credit: Arc::clone(&outbox.credit),
+            threads: usize::from(threads),
+            max_output,
+            may_grow,
+            parts: FxHashMap::default(),
+            nested: Nested::new(worker, outbox.window.clone()),
+        }
+    }
+
     fn run(mut self, replies: &IpcBytesReceiver) {
         loop {
             // ipc-channel panics on packets of a certain shape.
@@ -305,7 +191,7 @@ impl Listener {
         }
     }
 
-    fn hear(&mut self, packet: &[u8]) -> Result<Option<Heard>, Violation> {
+    pub(super) fn hear(&mut self, packet: &[u8]) -> Result<Option<Heard>, Violation> {
         let message = codec::decode(packet).map_err(|_| Violation)?;
         Ok(Some(match message {
             FromWorker::End => Heard::End,

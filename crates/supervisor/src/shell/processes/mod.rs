@@ -16,8 +16,11 @@ mod configure;
 mod launch;
 mod lines;
 mod link;
+#[cfg(all(test, brigade_model))]
+mod models;
 mod nested;
 mod orphans;
+mod outbox;
 mod output;
 mod perform;
 mod server;
@@ -40,7 +43,6 @@ use std::time::Instant;
 
 use brigade_protocol::id::{JobId, SlotId, Ticket, WorkerId};
 use brigade_protocol::message::{Exit, Question, Report};
-use crossbeam_channel::Sender;
 use rustc_hash::FxHashMap;
 use rustix::process::Signal;
 
@@ -54,6 +56,7 @@ use super::{Crew, Message, WaitEnd};
 use crate::error::WorkerInfo;
 use crate::scheduler::{Action, Event, Lane, Limits, Reply};
 use crate::sink::Sink;
+use crate::sync::channel::Sender;
 
 pub(super) use self::orphans::children;
 
@@ -227,7 +230,7 @@ impl Processes {
             Heard::Grown => core.events.push(Event::Grown(worker)),
             Heard::Returned(tickets) => core.events.push(Event::Returned(worker, tickets)),
             Heard::PartTaken => {
-                link.part_taken();
+                link.outbox.part_taken();
                 self.flush(core, worker);
             }
             Heard::Nested(wish) => self.take_wish(core, worker, wish),
@@ -245,7 +248,7 @@ impl Processes {
 
     fn take_wish(&mut self, core: &mut Core, worker: WorkerId, wish: Wish) {
         let Some(link) = self.links.get_mut(&worker) else { return };
-        if let Some(accepted) = link.window.take(&wish) {
+        if let Some(accepted) = link.outbox.window.take(&wish) {
             self.send_accepted(core, worker, accepted);
         }
         match wish {

@@ -2,7 +2,6 @@
 //! supervisor or meddle with what is not its own.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use brigade_protocol::id::{JobId, TaskId, Ticket, WorkerId};
 use brigade_protocol::message::{
@@ -11,6 +10,7 @@ use brigade_protocol::message::{
 };
 
 use super::link::Violation;
+use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// What a job wants of another.
 pub(crate) enum Wish {
@@ -65,11 +65,12 @@ pub(super) struct Window {
 }
 
 impl Window {
-    /// The window of a worker with so many run threads, each of which can wait, and stop waiting.
+    /// The window of a worker with so many run threads. Each can wait and stop waiting, when the loop may not
+    /// have taken in yet that it stopped waiting the last time: it was answered before.
     pub(super) fn new(threads: u16) -> Self {
         Self {
             unaccepted: Arc::new(AtomicU64::new(u64::from(MOST_UNACCEPTED))),
-            unanswered: Arc::new(AtomicU64::new(2 * u64::from(threads))),
+            unanswered: Arc::new(AtomicU64::new(3 * u64::from(threads))),
             taken: 0,
         }
     }
@@ -208,7 +209,7 @@ mod tests {
     #[test]
     fn questions_count_until_they_are_answered() {
         let (nested, mut window) = listener(2);
-        for _ in 0..4 {
+        for _ in 0..6 {
             let wish = nested.hear(ask()).ok().unwrap();
             assert_eq!(window.take(&wish), None);
         }

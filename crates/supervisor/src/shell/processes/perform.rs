@@ -13,7 +13,8 @@ use rustix::process::{Pid, Signal, kill_process, kill_process_group, pidfd_send_
 
 use super::Processes;
 use super::burial::PATIENCE;
-use super::link::{Link, OUTPUT_PART};
+use super::link::Link;
+use super::outbox::OUTPUT_PART;
 use super::server::Command;
 use crate::host;
 use crate::scheduler::{Action, Event, Why};
@@ -147,7 +148,7 @@ impl Processes {
             let arguments = if codec::fits_inline(submission.size()) {
                 Value::Inline(bytes)
             } else {
-                link.send_arguments(ticket);
+                link.outbox.send_arguments(ticket);
                 Value::Parts(bytes.len() as u64)
             };
             let (task, form) = (submission.task, submission.form);
@@ -182,7 +183,7 @@ impl Processes {
                 let large =
                     cell.peek(|end| end.result.as_ref().is_ok_and(|o| o.len() > OUTPUT_PART));
                 if large == Some(true) {
-                    link.send_output(waiter, &cell);
+                    link.outbox.send_output(waiter, &cell);
                 }
                 cell.peek(|end| {
                     let result = match &end.result {
@@ -197,7 +198,7 @@ impl Processes {
                 .expect("a job that has ended has an end")
             }
         };
-        link.send_answer(message.expect("outputs travel in parts, and errors are bounded"));
+        link.outbox.send_answer(message.expect("outputs travel in parts, and errors are bounded"));
         self.flush(core, worker);
     }
 
@@ -210,13 +211,13 @@ impl Processes {
     ) {
         let Some(link) = self.links.get_mut(&worker) else { return };
         let message = codec::encode(&ToWorker::Told { asker, yes });
-        link.send_answer(message.expect("it is a few numbers"));
+        link.outbox.send_answer(message.expect("it is a few numbers"));
         self.flush(core, worker);
     }
 
     pub(super) fn send_accepted(&mut self, core: &mut Core, worker: WorkerId, count: u32) {
         let Some(link) = self.links.get_mut(&worker) else { return };
-        link.send_accepted(count);
+        link.outbox.send_accepted(count);
         self.flush(core, worker);
     }
 
@@ -238,8 +239,7 @@ impl Processes {
         answers: usize,
     ) {
         let Some(link) = self.links.get_mut(&worker) else { return };
-        link.allow(answers);
-        link.send(message.expect("a frame is gathered to fit a message"));
+        link.outbox.send(message.expect("a frame is gathered to fit a message"), answers);
         self.flush(core, worker);
     }
 

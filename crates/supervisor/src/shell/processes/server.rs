@@ -13,7 +13,6 @@ use std::time::Duration;
 use brigade_protocol::handshake::{FarEnds, Reports, Requests};
 use brigade_protocol::id::WorkerId;
 use brigade_protocol::message::{Exit, Hello, Request, Spawn};
-use crossbeam_channel::{Receiver, Sender};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
@@ -23,6 +22,7 @@ use super::watch::{Watched, Who};
 use super::{News, orphans};
 use crate::error::StartError;
 use crate::shell::{Message, thread};
+use crate::sync::channel::{self, Receiver, Sender};
 
 /// How long the fork server may take to go, once its channel is closed; it takes half a second to
 /// kill what is below it.
@@ -72,8 +72,8 @@ impl Server {
         board: OwnedFd,
         inbox: Sender<Message>,
     ) -> Result<(Sender<Command>, JoinHandle<()>, Ready), StartError> {
-        let (commands, received) = crossbeam_channel::unbounded();
-        let (first, started) = crossbeam_channel::bounded(1);
+        let (commands, received) = channel::unbounded();
+        let (first, started) = channel::bounded(1);
         let mut server = Self { program, wishes, board, inbox, hello: None, live: None };
         let thread = thread::spawn("brigade-server", move || {
             let result = server.launch(0);

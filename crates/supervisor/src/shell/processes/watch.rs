@@ -9,7 +9,6 @@ use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use crossbeam_channel::{Receiver, Sender};
 use rustc_hash::FxHashMap;
 use rustix::event::{EventfdFlags, epoll, eventfd};
 use rustix::fs::{OFlags, fcntl_setfl};
@@ -19,6 +18,7 @@ use super::lines::Lines;
 use crate::builder::{OutputHandler, OutputLine};
 use crate::error::WorkerInfo;
 use crate::shell::{Message, thread};
+use crate::sync::channel::{self, Receiver, Sender};
 
 /// How much of one pipe is read before the next is looked at.
 const PIECE: usize = 64 * 1024;
@@ -54,7 +54,7 @@ impl Watch {
         inbox: Sender<Message>,
         handler: OutputHandler,
     ) -> io::Result<Self> {
-        let (commands, received) = crossbeam_channel::unbounded();
+        let (commands, received) = channel::unbounded();
         let wake = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
         let watcher = Watcher::new(inbox, guarded(handler), received, Arc::clone(&wake))?;
         let thread = thread::spawn("brigade-watch", || watcher.run())?;
@@ -74,7 +74,7 @@ impl Watch {
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        let (closed, _) = crossbeam_channel::bounded(0);
+        let (closed, _) = channel::bounded(0);
         self.commands = closed;
         self.wake();
         if let Some(thread) = self.thread.take() {
@@ -156,8 +156,8 @@ impl Watcher {
         loop {
             match self.commands.try_recv() {
                 Ok(watched) => self.add(watched),
-                Err(crossbeam_channel::TryRecvError::Empty) => return true,
-                Err(crossbeam_channel::TryRecvError::Disconnected) => return false,
+                Err(channel::TryRecvError::Empty) => return true,
+                Err(channel::TryRecvError::Disconnected) => return false,
             }
         }
     }

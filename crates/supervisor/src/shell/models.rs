@@ -1,0 +1,191 @@
+//! The end of a pool, in every order in which its clients can come upon it. Run by `.ci/models`.
+//!
+//! Loom fails a test whose threads all wait for ever, so each that ends has shown that nobody waits for an
+//! answer that does not come.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use brigade_protocol::id::{JobId, TaskId};
+use brigade_protocol::message::{BuildId, Form, Hello, TaskInfo};
+use brigade_task::cell::Cell;
+use brigade_task::host::Host;
+use brigade_task::{Job, Settlement};
+use loom::thread;
+
+use super::inbox::{Closing, Inbox};
+use super::{Message, Submission};
+use crate::host::Shared;
+use crate::scheduler::Limits;
+use crate::sink::Sink;
+use crate::stream::{self, Feed};
+use crate::sync::atomic::AtomicUsize;
+use crate::sync::channel::{self, Receiver, TryRecvError};
+
+/// Tries every order in which the threads are interrupted at most so often where they need not be.
+fn model(interruptions: usize, body: impl Fn() + Send + Sync + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(interruptions);
+    builder.check(body);
+}
+
+/// An inbox, what closes it, and what tells that it is closed.
+fn inbox() -> (Arc<Inbox>, Closing, Receiver<Infallible>) {
+    let (sender, receiver) = channel::unbounded();
+    let task = TaskInfo {
+        name: "task".to_owned(),
+        parameters: Vec::new(),
+        returns: String::new(),
+        doc: String::new(),
+    };
+    let hello = Hello { build: BuildId(String::new()), tasks: vec![task] };
+    let (inbox, over) = Inbox::new(sender, receiver, hello);
+    let closing = Closing(Arc::clone(&inbox));
+    (inbox, closing, over)
+}
+
+fn submission(number: u64, cell: &Arc<Cell>) -> Submission {
+    let sink = Sink::cell(JobId(number), Arc::clone(cell));
+    Submission::new(TaskId(0), Form::Bincode, Vec::new(), Limits::default(), None, sink)
+}
+
+/// The loop takes what is there, so many times, and then it ends.
+fn run_loop(inbox: &Inbox, closing: Closing, times: usize) {
+    for _ in 0..times {
+        match inbox.receiver().try_recv() {
+            Ok(Message::Submit(submissions)) => submissions.into_iter().for_each(settle),
+            Ok(Message::IsRunning { answer, .. }) => drop(answer.send(true)),
+            Ok(_) => unreachable!("nobody sends anything else"),
+            Err(_) => {}
+        }
+    }
+    drop(closing);
+}
+
+fn settle(Submission { sink, .. }: Submission) {
+    let end = Settlement::bare(sink.job, Ok(Vec::new()));
+    sink.settle(end);
+}
+
+/// Two submit while the loop ends. Each of their jobs is settled by the time both are done with it, and
+/// nothing stays behind in the inbox.
+#[test]
+fn what_is_submitted_while_the_pool_ends_is_settled() {
+    model(3, || {
+        let (inbox, closing, _over) = inbox();
+        let cells = [(); 2].map(|()| Arc::<Cell>::default());
+        let submitters = [0, 1].map(|number| {
+            let (inbox, cell) = (Arc::clone(&inbox), Arc::clone(&cells[number]));
+            thread::spawn(move || {
+                inbox.send(Message::Submit(vec![submission(number as u64, &cell)]));
+            })
+        });
+        run_loop(&inbox, closing, 1);
+        submitters.into_iter().for_each(|submitter| submitter.join().unwrap());
+        assert!(cells.iter().all(|cell| cell.is_filled()), "a job is lost");
+        assert_eq!(inbox.receiver().try_recv().err(), Some(TryRecvError::Empty));
+    });
+}
+
+/// A pool with this much appetite, as its clients have it.
+fn shared(appetite: usize) -> (Arc<Shared>, Closing) {
+    let (inbox, closing, over) = inbox();
+    let shared = Shared {
+        id: 1,
+        inbox,
+        appetite: Arc::new(AtomicUsize::new(appetite)),
+        over,
+        own_build: BuildId(String::new()),
+        limits: Limits::default(),
+        bound: None,
+        registry: None,
+        next_job: AtomicU64::new(1),
+    };
+    (Arc::new(shared), closing)
+}
+
+/// One asks while the loop ends: the loop answers, or its end does.
+#[test]
+fn who_asks_while_the_pool_ends_does_not_wait_for_ever() {
+    model(3, || {
+        let (shared, closing) = shared(1);
+        let other = Arc::clone(&shared);
+        let submitter = thread::spawn(move || {
+            let cell = Arc::default();
+            other.inbox.send(Message::Submit(vec![submission(0, &cell)]));
+        });
+        let asker = Arc::clone(&shared);
+        let asker = thread::spawn(move || {
+            let _ = asker.is_running(JobId(0));
+        });
+        run_loop(&shared.inbox, closing, 1);
+        asker.join().unwrap();
+        submitter.join().unwrap();
+    });
+}
+
+fn push(feed: &mut Feed, number: u64) {
+    feed.push(number, Job::json("task", "[]"));
+}
+
+/// The pool ends while jobs go in. Whoever reads the stream to its end is told of every job that was handed
+/// over before that began, whichever thread it is that refuses it.
+#[test]
+fn a_stream_does_not_end_before_what_was_handed_over_is_settled() {
+    model(3, || {
+        let (shared, closing) = shared(8);
+        let (mut feed, settlements) = stream::stream(shared);
+        push(&mut feed, 0);
+        feed.flush();
+        let feeder = thread::spawn(move || {
+            push(&mut feed, 1);
+            feed.flush();
+            feed
+        });
+        drop(closing);
+        let told = std::iter::from_fn(|| settlements.wait_next()).map(|told| told.tag);
+        let told: Vec<u64> = told.collect();
+        assert!(told.contains(&0), "it told only of {told:?}");
+        drop(feeder.join().unwrap());
+    });
+}
+
+/// As much as the pool wants to have is under way: each settlement that is dealt with lets the next job in.
+#[test]
+fn a_feed_goes_on_as_settlements_are_dealt_with() {
+    model(3, || {
+        let (shared, closing) = shared(1);
+        let inbox = Arc::clone(&shared.inbox);
+        let (mut feed, settlements) = stream::stream(shared);
+        let feeder = thread::spawn(move || (0..2).for_each(|number| push(&mut feed, number)));
+        let mut told = 0;
+        loop {
+            match inbox.receiver().recv().expect("the inbox has a sender itself") {
+                Message::Submit(submissions) => submissions.into_iter().for_each(settle),
+                Message::InputEnded => break,
+                _ => {}
+            }
+            while settlements.try_next().is_some() {
+                settlements.dealt_with(1, "[]".len());
+                told += 1;
+            }
+        }
+        feeder.join().unwrap();
+        assert_eq!(told, 2);
+        drop(closing);
+    });
+}
+
+/// Nobody deals with settlements any more, and the pool takes no job.
+#[test]
+fn a_feed_whose_stream_is_dropped_does_not_wait_for_room() {
+    model(3, || {
+        let (shared, closing) = shared(1);
+        let (mut feed, settlements) = stream::stream(shared);
+        let feeder = thread::spawn(move || (0..2).for_each(|number| push(&mut feed, number)));
+        drop(settlements);
+        feeder.join().unwrap();
+        drop(closing);
+    });
+}
