@@ -305,7 +305,9 @@ impl Desk {
             }
             Message::Recall => {
                 let returned = state.queue.clear();
-                returned.iter().for_each(|ticket| self.forget(state, *ticket));
+                for &ticket in &returned {
+                    self.forget(state, ticket);
+                }
                 state.owed.returned.push(returned);
                 Ok(0)
             }
