@@ -280,10 +280,10 @@ impl Worker {
         let mut goes_on = false;
         for &ticket in tickets {
             let place = loop {
-                match rest.place(ticket) {
-                    Some(place) => break place,
-                    None => (rest, goes_on) = (held.next()?, false),
+                if let Some(place) = rest.place(ticket) {
+                    break place;
                 }
+                (rest, goes_on) = (held.next()?, false);
             };
             match runs.last_mut() {
                 Some(last) if goes_on && place == 0 => last.count += 1,

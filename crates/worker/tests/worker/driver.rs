@@ -200,7 +200,9 @@ impl Worker {
     /// As [`Worker::send`], in one run.
     pub(crate) fn send_run(&mut self, task: &str, arguments: &[&str]) {
         let mut packed = Vec::new();
-        arguments.iter().for_each(|text| codec::push_bytes(text.as_bytes(), &mut packed));
+        for text in arguments {
+            codec::push_bytes(text.as_bytes(), &mut packed);
+        }
         let count = arguments.len().try_into().unwrap();
         let (first, run) = (Seq(self.next), Run { first: JobId(self.next).into(), count });
         let (task, form, arguments) = (self.task(task), Form::Json, packed.as_slice());

@@ -360,7 +360,7 @@ impl World {
 
     fn submit(&mut self, limits: Limits, count: u32, together: bool) {
         let jobs: Vec<JobId> = (0..count).map(|_| self.new_job(limits)).collect();
-        let (task, size, parent) = (TaskId(u32::from(count % 3 == 0)), 10, None);
+        let (task, size, parent) = (TaskId(u32::from(count.is_multiple_of(3))), 10, None);
         if together {
             let job = jobs[0];
             self.tell(Event::Submitted(JobSpec { job, count, task, size, limits, parent }));
