@@ -47,9 +47,6 @@ impl Scheduler {
         let vacant = Slot::Vacant { until: now };
         let Slot::Taken(worker) = std::mem::replace(&mut self.slots[seat], vacant) else { return };
         let mut explained = false;
-        if !matches!(worker.state, State::Leaving { .. }) {
-            self.jobs.statistics.workers_died += 1;
-        }
         for job in
             worker.held.iter().flat_map(|held| self.jobs.kin_among(held.run)).collect::<Vec<_>>()
         {
@@ -74,6 +71,10 @@ impl Scheduler {
             | State::Starting { .. }
             | State::Serving => false,
         };
+        if !expected {
+            // Also if a message found it dead before its death was told.
+            self.jobs.statistics.workers_died += 1;
+        }
         if !explained && !expected && !death.with_server {
             self.count_death(now, &death.epitaph, actions);
             let until = now.saturating_add(self.deaths.backoff());
