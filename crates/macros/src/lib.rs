@@ -13,14 +13,22 @@ use proc_macro::TokenStream;
 
 /// Makes a function a task: a call of it is then a job.
 ///
-/// ```ignore
+/// ```
+/// use brigade::{ThreadPool, task};
+///
 /// /// Raises BASE to the power of EXPONENT.
 /// #[task]
 /// fn pow(base: f64, exponent: f64) -> f64 {
 ///     base.powf(exponent)
 /// }
 ///
+/// # fn main() -> brigade::Result<()> {
+/// let pool = ThreadPool::builder().workers(1).build()?;
 /// let future = pool.submit(pow(2.0, 10.0)); // pow gives a Job<f64, (f64, f64)>
+/// assert_eq!(future.result()?, 1024.0);
+/// assert_eq!(pow::call(2.0, 3.0), 8.0);
+/// # Ok(())
+/// # }
 /// ```
 ///
 /// In place of the function stands one of the same name, visibility and documentation that takes its

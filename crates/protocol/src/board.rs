@@ -43,6 +43,14 @@ pub const DONE: usize = 24;
 pub const TOTAL: usize = 32;
 
 /// What one run thread last wrote.
+///
+/// ```
+/// use brigade_protocol::board::Lane;
+/// use brigade_protocol::id::Seq;
+///
+/// let lane = Lane { started: Seq(3), finished: Seq(2), progress: Some((1, 4)), ..Lane::default() };
+/// assert_eq!(lane.running(), Some(Seq(3)));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Lane {
     /// What it runs or last ran.
@@ -57,12 +65,31 @@ pub struct Lane {
 
 impl Lane {
     /// The call that is running in this lane, if one is.
+    ///
+    /// ```
+    /// use brigade_protocol::board::Lane;
+    /// use brigade_protocol::id::Seq;
+    ///
+    /// let lane = Lane { started: Seq(3), finished: Seq(3), ..Lane::default() };
+    /// assert_eq!(lane.running(), None);
+    /// ```
     pub fn running(&self) -> Option<Seq> {
         (self.started > self.finished).then_some(self.started)
     }
 }
 
 /// Reads the lanes of a page that have been used. A short page gives fewer lanes.
+///
+/// ```
+/// use brigade_protocol::board::{self, PAGE, SINCE, STARTED};
+/// use brigade_protocol::id::Seq;
+///
+/// let mut page = [0; PAGE]; // what the first run thread does when it begins its first call
+/// page[SINCE..][..8].copy_from_slice(&1_000_u64.to_ne_bytes());
+/// page[STARTED..][..8].copy_from_slice(&1_u64.to_ne_bytes());
+/// let lanes = board::read(&page);
+/// assert_eq!((lanes.len(), lanes[0].running(), lanes[0].since), (1, Some(Seq(1)), 1_000));
+/// ```
 pub fn read(page: &[u8]) -> Vec<Lane> {
     let word = |lane: &[u8], at: usize| {
         lane[at..].first_chunk().map_or(0, |word| u64::from_ne_bytes(*word))

@@ -25,6 +25,13 @@ pub const MESSAGE_BUDGET: usize = 56 * 1024;
 pub const OVERHEAD: usize = 40;
 
 /// Whether a value of so many bytes goes into a message; otherwise it travels in parts.
+///
+/// ```
+/// use brigade_protocol::codec::{MESSAGE_BUDGET, fits_inline};
+///
+/// assert!(fits_inline(1_000));
+/// assert!(!fits_inline(MESSAGE_BUDGET));
+/// ```
 pub fn fits_inline(length: usize) -> bool {
     length + OVERHEAD <= MESSAGE_BUDGET
 }
@@ -37,6 +44,16 @@ pub const PART: usize = 48 * 1024;
 pub const WIDTH: usize = 16;
 
 /// The bytes are not the message that was expected.
+///
+/// ```
+/// use brigade_protocol::codec::{DecodeError, decode, encode};
+///
+/// let mut bytes = encode(&7_u64)?;
+/// bytes.push(0);
+/// assert!(matches!(decode::<u64>(&bytes), Err(DecodeError::Trailing { extra: 1 })));
+/// assert!(matches!(decode::<u64>(&[]), Err(DecodeError::Malformed(_))));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DecodeError {
@@ -58,6 +75,13 @@ pub enum DecodeError {
 }
 
 /// The value cannot be written down.
+///
+/// ```
+/// use brigade_protocol::codec::{EncodeError, MAX_MESSAGE, encode};
+///
+/// let error = encode(&vec![7_u8; MAX_MESSAGE]).unwrap_err();
+/// assert!(matches!(error, EncodeError::TooLong { length } if length > MAX_MESSAGE));
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EncodeError {
@@ -77,6 +101,14 @@ pub enum EncodeError {
 /// # Errors
 ///
 /// [`EncodeError::TooLong`] if it does not fit [`MAX_MESSAGE`].
+///
+/// ```
+/// use brigade_protocol::codec::encode;
+/// use brigade_protocol::message::FromWorker;
+///
+/// assert_eq!(encode(&FromWorker::Ready)?, [0]);
+/// # Ok::<(), brigade_protocol::codec::EncodeError>(())
+/// ```
 pub fn encode<T: Serialize>(message: &T) -> Result<Vec<u8>, EncodeError> {
     let mut bytes = Vec::new();
     encode_value(message, &mut bytes)?;
@@ -91,6 +123,16 @@ pub fn encode<T: Serialize>(message: &T) -> Result<Vec<u8>, EncodeError> {
 /// # Errors
 ///
 /// Any [`DecodeError`]; never a panic.
+///
+/// ```
+/// use brigade_protocol::codec::{decode, encode};
+/// use brigade_protocol::message::{FromWorker, ToWorker};
+///
+/// let packet = encode(&FromWorker::Taken)?;
+/// assert_eq!(decode::<FromWorker>(&packet)?, FromWorker::Taken);
+/// assert!(decode::<ToWorker>(&[255]).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, DecodeError> {
     if bytes.len() > MAX_MESSAGE {
         return Err(DecodeError::TooLong { length: bytes.len() });
@@ -103,6 +145,15 @@ pub fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, DecodeError>
 /// # Errors
 ///
 /// [`EncodeError::Unencodable`] if its `Serialize` fails; `buffer` is then as it was.
+///
+/// ```
+/// use brigade_protocol::codec::encode_value;
+///
+/// let mut arguments = Vec::new();
+/// encode_value(&(1_u8, true), &mut arguments)?;
+/// assert_eq!(arguments, [1, 1]);
+/// # Ok::<(), brigade_protocol::codec::EncodeError>(())
+/// ```
 pub fn encode_value<T: Serialize + ?Sized>(
     value: &T,
     buffer: &mut Vec<u8>,
@@ -120,6 +171,15 @@ pub fn encode_value<T: Serialize + ?Sized>(
 /// # Errors
 ///
 /// Any [`DecodeError`] but `TooLong`.
+///
+/// ```
+/// use brigade_protocol::codec::{decode_value, encode_value};
+///
+/// let mut output = Vec::new();
+/// encode_value("as it was", &mut output)?;
+/// assert_eq!(decode_value::<&str>(&output)?, "as it was");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn decode_value<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, DecodeError> {
     const MEDIUM: usize = 16 * 1024 * 1024;
     // bincode wants its limit at compile time: so there are three sizes.

@@ -28,36 +28,86 @@ plain_display!(WorkerId, SlotId, TaskId, Seq);
 
 id! {
     /// One call of a task with its arguments, unique within a pool; settled exactly once.
+    ///
+    /// ```
+    /// use brigade_protocol::id::{JobId, WorkerId};
+    ///
+    /// assert_eq!(JobId(42).to_string(), "42");
+    /// assert_eq!(JobId::nested(WorkerId(7), 42).to_string(), "7.42");
+    /// ```
     JobId(u64)
 }
 id! {
     /// One incarnation of a worker. Never reused, unlike its pid and its slot.
+    ///
+    /// ```
+    /// use brigade_protocol::id::WorkerId;
+    ///
+    /// // A worker that takes another's place has an id of its own.
+    /// assert!(WorkerId(8) > WorkerId(7));
+    /// ```
     WorkerId(u64)
 }
 id! {
     /// A numbered seat for a worker. Workers come and go, slots stay.
+    ///
+    /// ```
+    /// use brigade_protocol::board::PAGE;
+    /// use brigade_protocol::id::SlotId;
+    ///
+    /// // Where the page of this slot begins on the scoreboard.
+    /// assert_eq!(SlotId(2).0 as usize * PAGE, 8192);
+    /// ```
     SlotId(u32)
 }
 id! {
     /// A task's place in the list that the worker program gave in its [`Hello`](crate::message::Hello).
+    ///
+    /// ```
+    /// use brigade_protocol::id::TaskId;
+    ///
+    /// let names = ["double", "pow"];
+    /// assert_eq!(names[TaskId(1).0 as usize], "pow");
+    /// ```
     TaskId(u32)
 }
 id! {
     /// The place of a call in the order in which one worker was given its calls, counted from one.
     ///
     /// It is what a worker writes on the [scoreboard](crate::board); zero stands for "none yet".
+    ///
+    /// ```
+    /// use brigade_protocol::id::Seq;
+    ///
+    /// assert_eq!(Seq::default(), Seq(0), "none yet");
+    /// assert!(Seq(0) < Seq(1), "the first call");
+    /// ```
     Seq(u64)
 }
 
 impl JobId {
     /// The id of the job that is the `count`th, from one, to be submitted by jobs of this worker: so a
     /// worker gives ids by itself, which no other gives. A pool has at most 2^31 workers in its life.
+    ///
+    /// ```
+    /// use brigade_protocol::id::{JobId, WorkerId};
+    ///
+    /// let job = JobId::nested(WorkerId(7), 1);
+    /// assert_ne!(job, JobId::nested(WorkerId(8), 1));
+    /// ```
     pub fn nested(worker: WorkerId, count: u32) -> Self {
         Self(((worker.0 & 0x7fff_ffff) + 1) << 32 | u64::from(count))
     }
 
     /// The worker whose jobs submitted this one, and its number among those; `None` if it was submitted
     /// from outside.
+    ///
+    /// ```
+    /// use brigade_protocol::id::{JobId, WorkerId};
+    ///
+    /// assert_eq!(JobId::nested(WorkerId(7), 42).origin(), Some((WorkerId(7), 42)));
+    /// assert_eq!(JobId(42).origin(), None);
+    /// ```
     pub fn origin(self) -> Option<(WorkerId, u32)> {
         let worker = (self.0 >> 32).checked_sub(1)?;
         Some((WorkerId(worker), u32::try_from(self.0 & 0xffff_ffff).ok()?))
@@ -78,6 +128,14 @@ impl fmt::Display for JobId {
 ///
 /// A reply is believed only if its ticket is with the worker that sent it, so a late or forged
 /// reply cannot settle the wrong attempt.
+///
+/// ```
+/// use brigade_protocol::id::{JobId, Ticket};
+///
+/// let first = Ticket::from(JobId(42));
+/// let second = Ticket { attempt: 2, ..first };
+/// assert_eq!(second.to_string(), "job 42, attempt 2");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Ticket {
     /// The job.

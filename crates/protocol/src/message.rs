@@ -22,6 +22,15 @@ pub use self::nested::{
 };
 
 /// What a worker program says of itself before anything else.
+///
+/// ```
+/// use brigade_protocol::handshake::{open_hello, own_build, seal_hello};
+/// use brigade_protocol::message::Hello;
+///
+/// let hello = Hello { build: own_build()?, tasks: vec![] };
+/// assert_eq!(open_hello(&seal_hello(&hello)?)?, hello);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hello {
     /// Tells whether two processes run the same executable: only then do bincode arguments and
@@ -33,6 +42,21 @@ pub struct Hello {
 
 impl Hello {
     /// The task of this name, if it is offered.
+    ///
+    /// ```
+    /// use brigade_protocol::id::TaskId;
+    /// use brigade_protocol::message::{BuildId, Hello, TaskInfo};
+    ///
+    /// let nap = TaskInfo {
+    ///     name: "nap".into(),
+    ///     parameters: vec![],
+    ///     returns: "()".into(),
+    ///     doc: "Sleeps a little.".into(),
+    /// };
+    /// let hello = Hello { build: BuildId("mine".into()), tasks: vec![nap] };
+    /// assert_eq!(hello.find("nap"), Some(TaskId(0)));
+    /// assert_eq!(hello.find("sleep"), None);
+    /// ```
     pub fn find(&self, name: &str) -> Option<TaskId> {
         let index = self.tasks.iter().position(|task| task.name == name)?;
         u32::try_from(index).ok().map(TaskId)
@@ -40,6 +64,15 @@ impl Hello {
 }
 
 /// Identifies one build of an executable. Compared for equality only.
+///
+/// ```
+/// use brigade_protocol::handshake::own_build;
+/// use brigade_protocol::message::BuildId;
+///
+/// let theirs = BuildId("another".into());
+/// assert_ne!(own_build()?, theirs, "it must be asked in JSON");
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct BuildId(pub String);
 
@@ -50,6 +83,18 @@ impl fmt::Display for BuildId {
 }
 
 /// A task as its users see it.
+///
+/// ```
+/// use brigade_protocol::message::{ParameterInfo, TaskInfo};
+///
+/// let double = TaskInfo {
+///     name: "double".into(),
+///     parameters: vec![ParameterInfo { name: "x".into(), kind: "i64".into() }],
+///     returns: "i64".into(),
+///     doc: "Gives twice the number.".into(),
+/// };
+/// assert_eq!(double.parameters.len(), 1);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskInfo {
     /// What it is called, `prime-count`.
@@ -63,6 +108,13 @@ pub struct TaskInfo {
 }
 
 /// One parameter of a task.
+///
+/// ```
+/// use brigade_protocol::message::ParameterInfo;
+///
+/// let x = ParameterInfo { name: "x".into(), kind: "i64".into() };
+/// assert_eq!(format!("{}: {}", x.name, x.kind), "x: i64");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ParameterInfo {
     /// What it is called.
@@ -72,6 +124,16 @@ pub struct ParameterInfo {
 }
 
 /// Supervisor to fork server.
+///
+/// ```
+/// use brigade_protocol::codec::{decode, encode};
+/// use brigade_protocol::id::WorkerId;
+/// use brigade_protocol::message::Request;
+///
+/// let packet = encode(&Request::Reap(WorkerId(7)))?;
+/// assert_eq!(decode::<Request>(&packet)?, Request::Reap(WorkerId(7)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Request {
     /// Fork a worker. The far ends of its channel pair travel beside this message; the write end of
@@ -85,6 +147,16 @@ pub enum Request {
 }
 
 /// Which worker to fork, and how it is to behave.
+///
+/// ```
+/// use brigade_protocol::id::{SlotId, WorkerId};
+/// use brigade_protocol::message::{Request, Spawn};
+///
+/// let (worker, slot) = (WorkerId(0), SlotId(0));
+/// let spawn = Spawn { worker, slot, threads: 1, max_output: 1024, pool: 0 };
+/// let request = Request::Spawn(spawn);
+/// # assert!(matches!(request, Request::Spawn(_)));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Spawn {
     /// Its id.
@@ -100,6 +172,15 @@ pub struct Spawn {
 }
 
 /// Fork server to supervisor.
+///
+/// ```
+/// use brigade_protocol::id::WorkerId;
+/// use brigade_protocol::message::{Exit, Report};
+///
+/// let report = Report::Reaped { worker: WorkerId(7), exit: Exit::Signal(11), usage: None };
+/// let Report::Reaped { worker, exit, .. } = report else { panic!("it is one") };
+/// assert_eq!(format!("worker {worker} {exit}"), "worker 7 was killed by SIGSEGV");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Report {
     /// The worker exists.
@@ -132,6 +213,14 @@ pub enum Report {
 }
 
 /// What something used of the machine.
+///
+/// ```
+/// use std::time::Duration;
+/// use brigade_protocol::message::Usage;
+///
+/// let usage = Usage { cpu: 1_500_000_000, peak_memory: 64 << 20 };
+/// assert_eq!(Duration::from_nanos(usage.cpu), Duration::from_millis(1500));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Usage {
     /// Time of a CPU, in user and in system mode, in nanoseconds.
@@ -142,6 +231,18 @@ pub struct Usage {
 }
 
 /// Supervisor to worker.
+///
+/// ```
+/// use brigade_protocol::codec::{decode, encode};
+/// use brigade_protocol::id::{JobId, Ticket};
+/// use brigade_protocol::message::ToWorker;
+///
+/// let ticket = Ticket::from(JobId(42));
+/// let packet = encode(&ToWorker::Part { ticket, bytes: b"a piece" })?;
+/// let ToWorker::Part { bytes, .. } = decode(&packet)? else { panic!("it is one") };
+/// assert_eq!(bytes, b"a piece", "borrowed from the packet");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ToWorker<'a> {
     /// Jobs to run.
@@ -193,6 +294,21 @@ pub enum ToWorker<'a> {
 }
 
 /// Calls that travel together; they are run in this order.
+///
+/// ```
+/// use brigade_protocol::codec::{MAX_MESSAGE, encode};
+/// use brigade_protocol::id::{JobId, Seq, TaskId};
+/// use brigade_protocol::message::{Call, Form, Frame, ToWorker, Value};
+///
+/// let (task, form) = (TaskId(0), Form::Word);
+/// let calls = ["21", "22"].into_iter().zip(1..).map(|(word, job)| {
+///     let arguments = Value::Inline(word.as_bytes());
+///     Call { ticket: JobId(job).into(), task, form, arguments, label: None }
+/// });
+/// let frame = Frame { first: Seq(1), calls: calls.collect() };
+/// assert!(encode(&ToWorker::Frame(frame))?.len() < MAX_MESSAGE);
+/// # Ok::<(), brigade_protocol::codec::EncodeError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Frame<'a> {
     /// The place of the first call; the others follow on.
@@ -203,6 +319,20 @@ pub struct Frame<'a> {
 }
 
 /// One attempt at one job.
+///
+/// ```
+/// use brigade_protocol::id::{JobId, TaskId};
+/// use brigade_protocol::message::{Call, Form, Value};
+///
+/// let call = Call {
+///     ticket: JobId(1).into(),
+///     task: TaskId(0),
+///     form: Form::Json,
+///     arguments: Value::Inline(b"[21]"),
+///     label: Some("the answer, halved"),
+/// };
+/// assert_eq!(call.ticket.attempt, 1);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Call<'a> {
     /// The attempt.
@@ -219,6 +349,20 @@ pub struct Call<'a> {
 }
 
 /// How arguments and output are written.
+///
+/// ```
+/// use brigade_protocol::codec::encode;
+/// use brigade_protocol::message::Form;
+///
+/// let (ours, theirs) = ("this build", "another build");
+/// let (form, arguments) = if ours == theirs {
+///     (Form::Bincode, encode(&(21_i64,))?)
+/// } else {
+///     (Form::Json, b"[21]".to_vec())
+/// };
+/// assert_eq!((form, arguments.as_slice()), (Form::Json, b"[21]".as_slice()));
+/// # Ok::<(), brigade_protocol::codec::EncodeError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Form {
     /// Both in bincode: for two processes of one build.
@@ -232,6 +376,19 @@ pub enum Form {
 }
 
 /// Encoded arguments or output.
+///
+/// ```
+/// use brigade_protocol::codec::fits_inline;
+/// use brigade_protocol::message::Value;
+///
+/// let output = [0; 1_000];
+/// let value = if fits_inline(output.len()) {
+///     Value::Inline(&output)
+/// } else {
+///     Value::Parts(output.len() as u64) // which were sent before
+/// };
+/// assert!(matches!(value, Value::Inline(_)));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Value<'a> {
     /// Here they are.
@@ -241,6 +398,17 @@ pub enum Value<'a> {
 }
 
 /// Worker to supervisor.
+///
+/// ```
+/// use brigade_protocol::codec::{decode, encode};
+/// use brigade_protocol::id::JobId;
+/// use brigade_protocol::message::FromWorker;
+///
+/// let returned = FromWorker::Returned(vec![JobId(3).into(), JobId(4).into()]);
+/// let packet = encode(&returned)?;
+/// assert_eq!(decode::<FromWorker>(&packet)?, returned);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FromWorker<'a> {
     /// It is up and may be given work.
@@ -299,6 +467,19 @@ pub enum FromWorker<'a> {
 }
 
 /// How one attempt ended.
+///
+/// ```
+/// use brigade_protocol::codec::encode;
+/// use brigade_protocol::id::JobId;
+/// use brigade_protocol::message::{FromWorker, Reply, Value};
+///
+/// let output = encode(&42_i64)?;
+/// let result = Ok(Value::Inline(&output));
+/// let reply = Reply { ticket: JobId(1).into(), started: 1_000, elapsed: 500, result };
+/// let packet = encode(&FromWorker::Replies(vec![reply]))?;
+/// # assert!(packet.len() > output.len());
+/// # Ok::<(), brigade_protocol::codec::EncodeError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reply<'a> {
     /// The attempt.
@@ -313,6 +494,13 @@ pub struct Reply<'a> {
 }
 
 /// Why a task did not give a result, although its worker is well.
+///
+/// ```
+/// use brigade_protocol::message::{TaskError, TaskErrorKind};
+///
+/// let error = TaskError::new(TaskErrorKind::BadArguments, "not one i64");
+/// assert_eq!(error.to_string(), "not one i64");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{message}")]
 pub struct TaskError {
@@ -329,6 +517,14 @@ pub struct TaskError {
 }
 
 /// The kinds of [`TaskError`].
+///
+/// ```
+/// use brigade_protocol::error::Failure;
+/// use brigade_protocol::message::{TaskError, TaskErrorKind};
+///
+/// let failure = Failure::from(TaskError::new(TaskErrorKind::BadOutput, "too large"));
+/// assert_eq!(failure.name(), "undecodable");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum TaskErrorKind {
     /// The task returned an error.
@@ -346,12 +542,27 @@ impl TaskError {
     pub const LONGEST: usize = 16 * 1024;
 
     /// An error without a place; a message that is too long is cut.
+    ///
+    /// ```
+    /// use brigade_protocol::message::{TaskError, TaskErrorKind};
+    ///
+    /// let error = TaskError::new(TaskErrorKind::Failed, "no ".repeat(100_000));
+    /// assert_eq!(error.message.len(), TaskError::LONGEST);
+    /// assert!(error.message.ends_with(" … (cut)"));
+    /// ```
     pub fn new(kind: TaskErrorKind, message: impl Into<String>) -> Self {
         let message = cut(message.into(), Self::LONGEST);
         Self { kind, message, location: None, backtrace: None, usage: None }
     }
 
     /// A panic, with where it happened; texts that are too long are cut.
+    ///
+    /// ```
+    /// use brigade_protocol::message::{TaskError, TaskErrorKind};
+    ///
+    /// let error = TaskError::panicked("no".into(), Some("src/nap.rs:7:5".into()), None);
+    /// assert_eq!(error.kind, TaskErrorKind::Panicked);
+    /// ```
     pub fn panicked(message: String, location: Option<String>, backtrace: Option<String>) -> Self {
         Self {
             kind: TaskErrorKind::Panicked,

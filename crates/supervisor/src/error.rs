@@ -15,6 +15,15 @@ use brigade_protocol::message::Exit;
 pub use self::initializer::InitializerError;
 
 /// The pool could not be started.
+///
+/// ```
+/// use brigade::{ProcessPool, StartError};
+///
+/// match ProcessPool::builder().program("/no/such/program").build() {
+///     Err(StartError::NotExecutable { program, .. }) => assert!(program.starts_with("/no")),
+///     other => panic!("{other:?}"),
+/// }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {

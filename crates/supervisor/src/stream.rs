@@ -94,6 +94,23 @@ impl Window {
 }
 
 /// Where the jobs of a stream go in. Dropping it ends the input.
+///
+/// ```
+/// use brigade::{Job, ThreadPool, builtin};
+///
+/// let pool = ThreadPool::builder().workers(2).registry(builtin::registry()).build()?;
+/// let (mut feed, settlements) = pool.stream();
+/// std::thread::spawn(move || {
+///     (0..10_000).for_each(|n| feed.push(n, Job::json("double", n.to_string())));
+/// });
+/// let mut sum = 0;
+/// while let Some(settlement) = settlements.wait_next() {
+///     sum += settlement.tag;
+///     settlements.dealt_with(1, settlement.tag.to_string().len());
+/// }
+/// assert_eq!(sum, 10_000 * 9_999 / 2);
+/// # Ok::<(), brigade::Error>(())
+/// ```
 pub struct Feed {
     shared: Arc<Shared>,
     window: Arc<Window>,
@@ -105,6 +122,16 @@ impl Feed {
     /// Submits a job; `tag` comes back with its settlement. It may wait in a batch of up to 256 until
     /// [`Feed::flush`]. Blocks while the pool has enough to do. Once the [`Settlements`] are dropped,
     /// jobs are dropped too.
+    ///
+    /// ```
+    /// # use brigade::{ThreadPool, builtin::prime_count};
+    /// # let pool = ThreadPool::builder().workers(1).registry(brigade::builtin::registry()).build()?;
+    /// let (mut feed, settlements) = pool.stream();
+    /// feed.push(100, prime_count(0, 100));
+    /// drop(feed);
+    /// assert_eq!(settlements.wait_next().map(|settlement| settlement.tag), Some(100));
+    /// # Ok::<(), brigade::Error>(())
+    /// ```
     pub fn push<T, A: Arguments>(&mut self, tag: u64, job: Job<T, A>) {
         if self.window.is_closed() {
             return;
@@ -125,6 +152,16 @@ impl Feed {
     }
 
     /// Hands over what is held back; call it before waiting for more input.
+    ///
+    /// ```
+    /// # use brigade::{ThreadPool, builtin::prime_count};
+    /// # let pool = ThreadPool::builder().workers(1).registry(brigade::builtin::registry()).build()?;
+    /// let (mut feed, settlements) = pool.stream();
+    /// feed.push(1, prime_count(0, 100));
+    /// feed.flush(); // or this would wait for the next 255 jobs
+    /// assert!(settlements.wait_next().is_some());
+    /// # Ok::<(), brigade::Error>(())
+    /// ```
     pub fn flush(&mut self) {
         if !self.batch.is_empty() {
             let batch = std::mem::take(&mut self.batch);
@@ -145,6 +182,23 @@ impl Drop for Feed {
 ///
 /// The feed goes on only as settlements are [dealt with](Settlements::dealt_with): when they have been
 /// written, for example, rather than when they are put aside to be written in order.
+///
+/// ```
+/// use brigade::{ThreadPool, builtin, builtin::prime_count, protocol::codec};
+///
+/// let pool = ThreadPool::builder().workers(1).registry(builtin::registry()).build()?;
+/// let (mut feed, settlements) = pool.stream();
+/// feed.push(0, prime_count(0, 100));
+/// feed.push(1, prime_count(0, u64::MAX));
+/// drop(feed);
+/// while let Some(settlement) = settlements.wait_next() {
+///     match settlement.result {
+///         Ok(output) => assert_eq!(codec::decode_value::<u64>(&output)?, 25),
+///         Err(error) => assert!(error.is_failed() && settlement.tag == 1),
+///     }
+/// }
+/// # Ok::<(), brigade::Error>(())
+/// ```
 pub struct Settlements {
     window: Arc<Window>,
     from: Receiver<Settlement>,
@@ -154,11 +208,35 @@ pub struct Settlements {
 impl Settlements {
     /// Tells that this many settlements, with this many bytes of arguments, have been dealt with:
     /// that makes room for as many new jobs.
+    ///
+    /// ```
+    /// # use brigade::{Job, ThreadPool};
+    /// # let pool = ThreadPool::builder().workers(1).registry(brigade::builtin::registry()).build()?;
+    /// let (mut feed, settlements) = pool.stream();
+    /// feed.push(0, Job::json("double", "21"));
+    /// drop(feed);
+    /// while settlements.wait_next().is_some() {
+    ///     settlements.dealt_with(1, "21".len());
+    /// }
+    /// # Ok::<(), brigade::Error>(())
+    /// ```
     pub fn dealt_with(&self, jobs: usize, bytes: usize) {
         self.window.leave(jobs, bytes);
     }
 
     /// Waits for the next settlement; `None` at the end.
+    ///
+    /// ```
+    /// # use brigade::{Job, ThreadPool};
+    /// # let pool = ThreadPool::builder().workers(1).registry(brigade::builtin::registry()).build()?;
+    /// let (mut feed, settlements) = pool.stream();
+    /// feed.push(0, Job::json("double", "21"));
+    /// drop(feed);
+    /// let settlement = settlements.wait_next().expect("one job was pushed");
+    /// assert_eq!(settlement.result?, b"42");
+    /// assert!(settlements.wait_next().is_none());
+    /// # Ok::<(), brigade::Error>(())
+    /// ```
     pub fn wait_next(&self) -> Option<Settlement> {
         if let Some(settlement) = self.try_next() {
             return Some(settlement);
@@ -171,6 +249,19 @@ impl Settlements {
     }
 
     /// The next settlement if one is there now.
+    ///
+    /// ```
+    /// # use brigade::{Job, ThreadPool};
+    /// # let pool = ThreadPool::builder().workers(1).registry(brigade::builtin::registry()).build()?;
+    /// let (mut feed, settlements) = pool.stream();
+    /// assert!(settlements.try_next().is_none());
+    /// feed.push(0, Job::json("double", "21"));
+    /// feed.flush();
+    /// while settlements.try_next().is_none() {
+    ///     std::thread::yield_now(); // or something useful
+    /// }
+    /// # Ok::<(), brigade::Error>(())
+    /// ```
     pub fn try_next(&self) -> Option<Settlement> {
         self.from.try_recv().ok()
     }

@@ -29,7 +29,7 @@ pub use self::builder::ThreadPoolBuilder;
 /// time-outs and waits, and takes closures beside tasks:
 ///
 /// ```
-/// use brigade_supervisor::{StartError, ThreadPool};
+/// use brigade::{StartError, ThreadPool};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let pool = ThreadPool::builder().workers(4).build()?;
@@ -60,10 +60,10 @@ impl ThreadPool {
     ///
     /// ```
     /// use std::time::Duration;
-    /// use brigade_supervisor::ThreadPool;
+    /// use brigade::ThreadPool;
     ///
     /// let pool = ThreadPool::builder().workers(2).timeout(Duration::from_secs(60)).build()?;
-    /// # Ok::<(), brigade_supervisor::StartError>(())
+    /// # Ok::<(), brigade::StartError>(())
     /// ```
     pub fn builder() -> ThreadPoolBuilder {
         ThreadPoolBuilder::default()
@@ -72,12 +72,12 @@ impl ThreadPool {
     /// The tasks of the pool's [registry](ThreadPoolBuilder::registry): those that jobs can call by name.
     ///
     /// ```
-    /// # use brigade_supervisor::ThreadPool;
-    /// use brigade_task::Registry;
+    /// # use brigade::ThreadPool;
+    /// use brigade::Registry;
     ///
     /// let pool = ThreadPool::builder().workers(1).registry(Registry::default()).build()?;
     /// assert!(pool.tasks().is_empty());
-    /// # Ok::<(), brigade_supervisor::StartError>(())
+    /// # Ok::<(), brigade::StartError>(())
     /// ```
     pub fn tasks(&self) -> &[TaskInfo] {
         &self.0.shared.inbox.hello.tasks
@@ -90,7 +90,7 @@ impl ThreadPool {
     /// it is never tried again, whatever the pool's retries. In errors it goes by the name of its type.
     ///
     /// ```
-    /// # use brigade_supervisor::ThreadPool;
+    /// # use brigade::ThreadPool;
     /// use std::sync::mpsc::{Receiver, channel};
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -115,7 +115,7 @@ impl ThreadPool {
     /// wait for them, to tell how far it has come, or to see whether it is to stop.
     ///
     /// ```
-    /// # use brigade_supervisor::ThreadPool;
+    /// # use brigade::ThreadPool;
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let pool = ThreadPool::builder().workers(1).build()?;
     /// let future = pool.submit_with(|context| (context.attempt(), context.is_cancelled()));
@@ -138,7 +138,7 @@ impl ThreadPool {
     /// The closure itself, if the queue is full.
     ///
     /// ```
-    /// # use brigade_supervisor::ThreadPool;
+    /// # use brigade::ThreadPool;
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let pool = ThreadPool::builder().workers(1).max_queued(8).build()?;
     /// let future = pool.try_submit_fn(|| 7).unwrap_or_else(|_| panic!("there is room"));
@@ -193,6 +193,19 @@ impl ThreadPool {
 
     /// Opens the bulk road: jobs go into the [`Feed`], settlements come out of [`Settlements`] in order of
     /// completion. By name only, of tasks in the pool's [registry](ThreadPoolBuilder::registry).
+    ///
+    /// ```
+    /// # use brigade::ThreadPool;
+    /// use brigade::{Job, builtin};
+    ///
+    /// let pool = ThreadPool::builder().workers(1).registry(builtin::registry()).build()?;
+    /// let (mut feed, settlements) = pool.stream();
+    /// feed.push(7, Job::json("double", "21"));
+    /// drop(feed);
+    /// let settlement = settlements.wait_next().expect("there is one");
+    /// assert_eq!((settlement.tag, settlement.result?.as_slice()), (7, b"42".as_slice()));
+    /// # Ok::<(), brigade::Error>(())
+    /// ```
     pub fn stream(&self) -> (Feed, Settlements) {
         self.0.stream()
     }
@@ -204,11 +217,11 @@ impl ThreadPool {
     /// [`StartError::OutOfRange`].
     ///
     /// ```
-    /// # use brigade_supervisor::ThreadPool;
+    /// # use brigade::ThreadPool;
     /// let pool = ThreadPool::builder().workers(1).build()?;
     /// pool.resize(3)?;
     /// assert!(pool.resize(0).is_err());
-    /// # Ok::<(), brigade_supervisor::StartError>(())
+    /// # Ok::<(), brigade::StartError>(())
     /// ```
     pub fn resize(&self, workers: usize) -> Result<(), StartError> {
         check_workers(workers)?;
@@ -217,6 +230,14 @@ impl ThreadPool {
     }
 
     /// What has happened so far; all zero once the pool is gone.
+    ///
+    /// ```
+    /// # use brigade::ThreadPool;
+    /// let pool = ThreadPool::builder().workers(1).build()?;
+    /// pool.submit_fn(|| 1).result()?;
+    /// assert_eq!(pool.statistics().succeeded, 1);
+    /// # Ok::<(), brigade::Error>(())
+    /// ```
     pub fn statistics(&self) -> Statistics {
         self.0.statistics()
     }
@@ -224,11 +245,11 @@ impl ThreadPool {
     /// A handle for looking at the pool and for stopping it from elsewhere.
     ///
     /// ```
-    /// # use brigade_supervisor::ThreadPool;
+    /// # use brigade::ThreadPool;
     /// let pool = ThreadPool::builder().workers(2).build()?;
     /// let snapshot = pool.control().snapshot().expect("it is alive");
     /// assert_eq!(snapshot.queued, 0);
-    /// # Ok::<(), brigade_supervisor::StartError>(())
+    /// # Ok::<(), brigade::StartError>(())
     /// ```
     pub fn control(&self) -> Control {
         self.0.control()
@@ -237,6 +258,21 @@ impl ThreadPool {
     /// Why the pool gave up, if it did: its threads could not be started, or the
     /// [initializer](ThreadPoolBuilder::initializer) panicked, more often than the
     /// [`RestartIntensity`](crate::RestartIntensity) allows.
+    ///
+    /// ```
+    /// # use brigade::ThreadPool;
+    /// use std::time::Duration;
+    /// use brigade::RestartIntensity;
+    ///
+    /// let pool = ThreadPool::builder()
+    ///     .workers(1)
+    ///     .initializer(|| panic!("no database"))
+    ///     .restart_intensity(RestartIntensity { max: 1, within: Duration::from_secs(10) })
+    ///     .build()?;
+    /// assert!(pool.submit_fn(|| 1).result().unwrap_err().is_pool_gave_up());
+    /// assert!(pool.gave_up().is_some_and(|why| why.contains("no database")));
+    /// # Ok::<(), brigade::Error>(())
+    /// ```
     pub fn gave_up(&self) -> Option<&str> {
         self.0.gave_up()
     }
@@ -245,12 +281,12 @@ impl ThreadPool {
     /// themselves. In a job of this pool it does not wait: the job would wait for its own end.
     ///
     /// ```
-    /// # use brigade_supervisor::{Shutdown, ThreadPool};
+    /// # use brigade::{Shutdown, ThreadPool};
     /// let pool = ThreadPool::builder().workers(1).build()?;
     /// let future = pool.submit_fn(|| 1);
     /// pool.shutdown(Shutdown::Drain);
     /// assert!(future.done());
-    /// # Ok::<(), brigade_supervisor::StartError>(())
+    /// # Ok::<(), brigade::StartError>(())
     /// ```
     ///
     /// # Panics
@@ -262,6 +298,17 @@ impl ThreadPool {
 
     /// Ends the pool now. Jobs that are not settled end as cancelled; those that run are asked to stop, and
     /// left to themselves.
+    ///
+    /// ```
+    /// # use brigade::ThreadPool;
+    /// use brigade::builtin::sleep;
+    ///
+    /// let pool = ThreadPool::builder().workers(1).build()?;
+    /// let future = pool.submit(sleep(60.0));
+    /// pool.abort();
+    /// assert!(future.result().unwrap_err().is_cancelled());
+    /// # Ok::<(), brigade::Error>(())
+    /// ```
     pub fn abort(self) {
         self.shutdown(Shutdown::Abort);
     }

@@ -13,6 +13,19 @@ use crate::sync::thread::{self, Thread};
 use crate::sync::{Mutex, MutexGuard};
 
 /// The end of one job, with its circumstances.
+///
+/// ```
+/// use brigade::{Settlement, ThreadPool, builtin::prime_count};
+///
+/// let pool = ThreadPool::builder().workers(1).build()?;
+/// let (tell, told) = std::sync::mpsc::channel();
+/// let future = pool.submit(prime_count(0, 100));
+/// future.on_done(move |settlement| drop(tell.send(settlement.clone())));
+/// let settlement: Settlement = told.recv()?;
+/// let (started, ended) = settlement.ran.expect("it ran");
+/// assert!(settlement.submitted <= started && started <= ended);
+/// # Ok::<(), brigade::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settlement {
     /// The number under which its submitter knows it; for a stream.
@@ -33,6 +46,7 @@ pub struct Settlement {
 
 impl Settlement {
     /// The end of a job of which nothing is known but its result.
+    #[doc(hidden)]
     pub fn bare(job: JobId, result: Result<Vec<u8>, JobError>) -> Self {
         let submitted = Duration::ZERO;
         Self { tag: 0, job, result, attempts: 0, worker: None, submitted, ran: None }
@@ -40,6 +54,7 @@ impl Settlement {
 }
 
 /// A place for one settlement, filled once and awaited by anybody.
+#[doc(hidden)]
 #[derive(Debug, Default)]
 pub struct Cell(Mutex<Place>);
 
@@ -219,6 +234,7 @@ impl Arrivals {
 
 /// Parks the calling thread until it is ready or the time is over; tells whether it is ready.
 /// Somebody unparks it: see [`Cell::watch_by_thread`].
+#[doc(hidden)]
 pub fn park_until(deadline: Option<Instant>, mut is_ready: impl FnMut() -> bool) -> bool {
     while !is_ready() {
         match deadline {

@@ -14,6 +14,25 @@ use crate::in_place;
 /// A task whose first parameter is a `&Context` is given the one of its job. It is an [`Executor`]: jobs
 /// that are submitted to it run on the pool that runs this one. A job that waits for others gives its
 /// place to another worker meanwhile, so a pool of one worker is enough.
+///
+/// ```
+/// use brigade::{Context, ThreadPool, task};
+///
+/// #[task]
+/// fn fib(context: &Context, n: u64) -> brigade::Result<u64> {
+///     if n < 2 {
+///         return Ok(n);
+///     }
+///     let (a, b) = (context.submit(fib(n - 1)), context.submit(fib(n - 2)));
+///     Ok(context.wait(a)? + context.wait(b)?)
+/// }
+///
+/// # fn main() -> brigade::Result<()> {
+/// let pool = ThreadPool::builder().workers(1).build()?;
+/// assert_eq!(pool.submit(fib(10)).result()?, 55);
+/// # Ok(())
+/// # }
+/// ```
 pub struct Context {
     ticket: Ticket,
     label: Option<Box<str>>,
@@ -23,6 +42,21 @@ pub struct Context {
 
 impl Context {
     /// The context of one attempt, which runs in this place and whose jobs do.
+    ///
+    /// ```
+    /// use brigade::{Context, protocol::id::JobId, task};
+    ///
+    /// #[task]
+    /// fn which_try(context: &Context) -> u32 {
+    ///     context.attempt()
+    /// }
+    ///
+    /// # fn main() {
+    /// // A test of the task, without a pool.
+    /// let context = Context::new(JobId(7).into());
+    /// assert_eq!(which_try::call(&context), 1);
+    /// # }
+    /// ```
     pub fn new(ticket: Ticket) -> Self {
         Self::at(in_place::place(), ticket, None)
     }
@@ -42,28 +76,92 @@ impl Context {
     }
 
     /// The job's id.
+    ///
+    /// ```
+    /// # use brigade::ThreadPool;
+    /// # let pool = ThreadPool::builder().workers(1).build()?;
+    /// let future = pool.submit_with(|context| context.job());
+    /// let job = future.job();
+    /// assert_eq!(future.result()?, job);
+    /// # Ok::<(), brigade::Error>(())
+    /// ```
     pub fn job(&self) -> JobId {
         self.ticket.job
     }
 
     /// Which try at the job this is, counted from one.
+    ///
+    /// ```
+    /// # use brigade::ThreadPool;
+    /// # let pool = ThreadPool::builder().workers(1).build()?;
+    /// assert_eq!(pool.submit_with(|context| context.attempt()).result()?, 1);
+    /// # Ok::<(), brigade::Error>(())
+    /// ```
     pub fn attempt(&self) -> u32 {
         self.ticket.attempt
     }
 
     /// The label that the job was given.
+    ///
+    /// ```
+    /// use brigade::{Context, task};
+    ///
+    /// #[task]
+    /// fn who_am_i(context: &Context) -> Option<String> {
+    ///     context.label().map(str::to_owned)
+    /// }
+    ///
+    /// # fn main() -> brigade::Result<()> {
+    /// assert_eq!(who_am_i().label("Ada").run()?.as_deref(), Some("Ada"));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn label(&self) -> Option<&str> {
         self.label.as_deref()
     }
 
     /// Whether somebody wants this job to stop: its cancellation was asked for while it ran, or its pool
     /// is being stopped. A long task looks now and then, and returns an error.
+    ///
+    /// ```
+    /// # use brigade::ThreadPool;
+    /// # use std::sync::mpsc::channel;
+    /// # let pool = ThreadPool::builder().workers(1).build()?;
+    /// let (start, started) = channel();
+    /// let future = pool.submit_with(move |context| {
+    ///     drop(start.send(()));
+    ///     while !context.is_cancelled() {
+    ///         std::thread::yield_now(); // a piece of the work
+    ///     }
+    ///     "stopped"
+    /// });
+    /// started.recv()?;
+    /// assert!(!future.cancel(), "it has been started");
+    /// assert_eq!(future.result()?, "stopped");
+    /// # Ok::<(), brigade::Error>(())
+    /// ```
     pub fn is_cancelled(&self) -> bool {
         self.place.is_cancelled(self.ticket)
     }
 
     /// Tells how far this job has come: `done` of `total`, in any unit. It costs two stores to memory,
     /// whatever reads it.
+    ///
+    /// ```
+    /// use brigade::{Context, ThreadPool, task};
+    ///
+    /// #[task]
+    /// fn sum_up(context: &Context, numbers: Vec<u64>) -> u64 {
+    ///     let total = numbers.len() as u64;
+    ///     (0..total).zip(numbers).inspect(|(done, _)| context.progress(*done, total)).map(|(_, n)| n).sum()
+    /// }
+    ///
+    /// # fn main() -> brigade::Result<()> {
+    /// let pool = ThreadPool::builder().workers(1).build()?;
+    /// assert_eq!(pool.submit(sum_up(vec![1, 2, 3])).result()?, 6);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn progress(&self, done: u64, total: u64) {
         self.place.progress(done, total);
     }

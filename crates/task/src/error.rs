@@ -11,10 +11,10 @@ use brigade_protocol::error::JobError;
 /// as `Display` and as `Debug`, because `main` prints the latter.
 ///
 /// ```
-/// fn parse(text: &str) -> brigade_task::Result<u64> {
+/// fn parse(text: &str) -> brigade::Result<u64> {
 ///     let number: u64 = text.parse()?;
 ///     if number == 0 {
-///         return Err(brigade_task::Error::new("zero will not do"));
+///         return Err(brigade::Error::new("zero will not do"));
 ///     }
 ///     Ok(number)
 /// }
@@ -25,20 +25,59 @@ use brigade_protocol::error::JobError;
 pub struct Error(Box<dyn StdError + Send + Sync>);
 
 /// A result with any [`Error`], or another one.
+///
+/// ```
+/// use brigade::JobError;
+///
+/// fn parse(text: &str) -> brigade::Result<u64> {
+///     Ok(text.parse()?)
+/// }
+/// fn count() -> brigade::Result<u64, JobError> {
+///     brigade::builtin::prime_count(0, 100).run()
+/// }
+///
+/// assert_eq!((parse("7")?, count()?), (7, 25));
+/// # Ok::<(), brigade::Error>(())
+/// ```
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
     /// An error of this text.
+    ///
+    /// ```
+    /// use brigade::Error;
+    ///
+    /// assert_eq!(Error::new("no such city").to_string(), "no such city");
+    /// ```
     pub fn new(message: impl Into<String>) -> Self {
         Self(message.into().into())
     }
 
     /// The error of a job, if it is one.
+    ///
+    /// ```
+    /// use brigade::builtin::prime_count;
+    ///
+    /// fn count(to: u64) -> brigade::Result<u64> {
+    ///     Ok(prime_count(0, to).run()?)
+    /// }
+    ///
+    /// let error = count(u64::MAX).unwrap_err();
+    /// assert!(error.as_job().is_some_and(|error| error.is_failed()));
+    /// ```
     pub fn as_job(&self) -> Option<&JobError> {
         self.0.downcast_ref()
     }
 
     /// The error as what it is, if it is an `E`.
+    ///
+    /// ```
+    /// use std::num::ParseIntError;
+    /// use brigade::Error;
+    ///
+    /// let error = Error::from("x".parse::<u64>().unwrap_err());
+    /// assert!(error.downcast_ref::<ParseIntError>().is_some());
+    /// ```
     pub fn downcast_ref<E: StdError + 'static>(&self) -> Option<&E> {
         self.0.downcast_ref()
     }

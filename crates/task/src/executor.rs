@@ -16,6 +16,18 @@ use crate::scope::{self, Scope};
 /// What takes jobs: a process pool, a thread pool, or, inside a task, its [`Context`](crate::Context).
 ///
 /// The names are those of `concurrent.futures` wherever the meaning is the same.
+///
+/// ```
+/// use brigade::{Executor, ThreadPool, builtin::prime_count};
+///
+/// fn primes(executor: &impl Executor) -> brigade::Result<u64> {
+///     let halves = [prime_count(0, 500), prime_count(500, 1000)].map(|half| executor.submit(half));
+///     halves.into_iter().map(|half| Ok(half.result()?)).sum()
+/// }
+///
+/// assert_eq!(primes(&ThreadPool::builder().workers(2).build()?)?, 168);
+/// # Ok::<(), brigade::Error>(())
+/// ```
 pub trait Executor {
     /// What runs the jobs.
     #[doc(hidden)]
@@ -25,17 +37,12 @@ pub trait Executor {
     /// is full, if it has a bound.
     ///
     /// ```
-    /// # mod tasks {
-    /// #     #[brigade_task::task(crate = brigade_task)]
-    /// #     pub fn double(x: u64) -> u64 { 2 * x }
-    /// # }
-    /// # fn double(x: u64) -> brigade_task::Job<u64, (u64,)> {
-    /// #     brigade_task::Job::of(&tasks::double::TASK, (x,))
-    /// # }
-    /// # use brigade_task::{Context, Executor};
-    /// # let pool = Context::new(brigade_protocol::id::JobId(1).into());
-    /// let future = pool.submit(double(21));
-    /// assert_eq!(future.result(), Ok(42));
+    /// use brigade::{ThreadPool, builtin::prime_count};
+    ///
+    /// let pool = ThreadPool::builder().workers(1).build()?;
+    /// let future = pool.submit(prime_count(0, 100));
+    /// assert_eq!(future.result(), Ok(25));
+    /// # Ok::<(), brigade::Error>(())
     /// ```
     fn submit<T, A: Arguments>(&self, job: Job<T, A>) -> Future<T> {
         submit_to(self.host(), job)
@@ -48,19 +55,14 @@ pub trait Executor {
     /// The job itself, if the queue is full.
     ///
     /// ```
-    /// # mod tasks {
-    /// #     #[brigade_task::task(crate = brigade_task)]
-    /// #     pub fn double(x: u64) -> u64 { 2 * x }
-    /// # }
-    /// # fn double(x: u64) -> brigade_task::Job<u64, (u64,)> {
-    /// #     brigade_task::Job::of(&tasks::double::TASK, (x,))
-    /// # }
-    /// # use brigade_task::{Context, Executor};
-    /// # let pool = Context::new(brigade_protocol::id::JobId(1).into());
-    /// match pool.try_submit(double(21)) {
-    ///     Ok(future) => assert_eq!(future.result(), Ok(42)),
-    ///     Err(job) => println!("{} has to wait", job.task()),
+    /// use brigade::{ThreadPool, builtin::prime_count};
+    ///
+    /// let pool = ThreadPool::builder().workers(1).max_queued(8).build()?;
+    /// match pool.try_submit(prime_count(0, 100)) {
+    ///     Ok(future) => assert_eq!(future.result(), Ok(25)),
+    ///     Err(job) => panic!("{} has to wait", job.task()),
     /// }
+    /// # Ok::<(), brigade::Error>(())
     /// ```
     fn try_submit<T, A: Arguments>(&self, job: Job<T, A>) -> Result<Future<T>, Job<T, A>> {
         match self.host().admit(false) {
@@ -74,26 +76,33 @@ pub trait Executor {
     /// A seat for a job to come, whose handle can be given to other jobs before it is submitted.
     ///
     /// ```
-    /// # mod tasks {
-    /// #     #[brigade_task::task(crate = brigade_task)]
-    /// #     pub fn double(x: u64) -> u64 { 2 * x }
-    /// # }
-    /// # fn double(x: u64) -> brigade_task::Job<u64, (u64,)> {
-    /// #     brigade_task::Job::of(&tasks::double::TASK, (x,))
-    /// # }
-    /// # use brigade_task::{Context, Executor};
-    /// # let pool = Context::new(brigade_protocol::id::JobId(1).into());
+    /// use brigade::{ThreadPool, builtin::prime_count};
+    ///
+    /// let pool = ThreadPool::builder().workers(1).build()?;
     /// let seat = pool.reserve();
     /// let name = seat.handle();
-    /// let future = pool.submit_as(seat, double(21));
+    /// let future = pool.submit_as(seat, prime_count(0, 100));
     /// assert_eq!(future.job(), name.job());
-    /// assert_eq!(future.result(), Ok(42));
+    /// assert_eq!(pool.wait(name), Ok(25));
+    /// # Ok::<(), brigade::Error>(())
     /// ```
     fn reserve<T>(&self) -> Reserved<T> {
         Reserved::new(self.host())
     }
 
     /// Submits the job for which a seat was reserved, with the same executor.
+    ///
+    /// ```
+    /// use brigade::{ThreadPool, builtin::prime_count};
+    ///
+    /// let [pool, other] = [1, 2].map(|workers| ThreadPool::builder().workers(workers).build());
+    /// let (pool, other) = (pool?, other?);
+    /// let (seat, foreign) = (pool.reserve(), other.reserve());
+    /// assert_eq!(pool.submit_as(seat, prime_count(0, 100)).result(), Ok(25));
+    /// let error = pool.submit_as(foreign, prime_count(0, 100)).result().unwrap_err();
+    /// assert!(error.is_refused());
+    /// # Ok::<(), brigade::Error>(())
+    /// ```
     fn submit_as<T, A: Arguments>(&self, seat: Reserved<T>, job: Job<T, A>) -> Future<T> {
         let host = self.host();
         if !seat.is_of(host) {
@@ -119,17 +128,12 @@ pub trait Executor {
     /// The [`JobError`] of the job that is waited for; or, if it must not be waited for, why.
     ///
     /// ```
-    /// # mod tasks {
-    /// #     #[brigade_task::task(crate = brigade_task)]
-    /// #     pub fn double(x: u64) -> u64 { 2 * x }
-    /// # }
-    /// # fn double(x: u64) -> brigade_task::Job<u64, (u64,)> {
-    /// #     brigade_task::Job::of(&tasks::double::TASK, (x,))
-    /// # }
-    /// # use brigade_task::{Context, Executor};
-    /// # let pool = Context::new(brigade_protocol::id::JobId(1).into());
-    /// let future = pool.submit(double(21));
-    /// assert_eq!(pool.wait(&future), Ok(42));
+    /// use brigade::{ThreadPool, builtin::prime_count};
+    ///
+    /// let pool = ThreadPool::builder().workers(1).build()?;
+    /// let future = pool.submit(prime_count(0, 100));
+    /// assert_eq!(pool.wait(&future), Ok(25));
+    /// # Ok::<(), brigade::Error>(())
     /// ```
     fn wait<T, F: Awaitable<T>>(&self, job: F) -> Result<T, JobError>
     where
@@ -142,17 +146,12 @@ pub trait Executor {
     /// the results are taken, and a bounded number of jobs ahead; the [`Map`] says more.
     ///
     /// ```
-    /// # mod tasks {
-    /// #     #[brigade_task::task(crate = brigade_task)]
-    /// #     pub fn double(x: u64) -> u64 { 2 * x }
-    /// # }
-    /// # fn double(x: u64) -> brigade_task::Job<u64, (u64,)> {
-    /// #     brigade_task::Job::of(&tasks::double::TASK, (x,))
-    /// # }
-    /// # use brigade_task::{Context, Executor};
-    /// # let pool = Context::new(brigade_protocol::id::JobId(1).into());
-    /// let results: Result<Vec<u64>, _> = pool.map((0..4).map(double)).collect();
-    /// assert_eq!(results, Ok(vec![0, 2, 4, 6]));
+    /// use brigade::{ThreadPool, builtin::prime_count};
+    ///
+    /// let pool = ThreadPool::builder().workers(2).build()?;
+    /// let results: Result<Vec<u64>, _> = pool.map((1..4).map(|n| prime_count(0, 10 * n))).collect();
+    /// assert_eq!(results, Ok(vec![4, 8, 10]));
+    /// # Ok::<(), brigade::Error>(())
     /// ```
     fn map<T, A: Arguments, I>(&self, jobs: I) -> Map<T, I::IntoIter>
     where
@@ -165,18 +164,14 @@ pub trait Executor {
     /// result comes with the number of its job.
     ///
     /// ```
-    /// # mod tasks {
-    /// #     #[brigade_task::task(crate = brigade_task)]
-    /// #     pub fn double(x: u64) -> u64 { 2 * x }
-    /// # }
-    /// # fn double(x: u64) -> brigade_task::Job<u64, (u64,)> {
-    /// #     brigade_task::Job::of(&tasks::double::TASK, (x,))
-    /// # }
-    /// # use brigade_task::{Context, Executor};
-    /// # let pool = Context::new(brigade_protocol::id::JobId(1).into());
-    /// let mut results: Vec<_> = pool.map_unordered((0..3).map(double)).collect();
+    /// use brigade::{ThreadPool, builtin::prime_count};
+    ///
+    /// let pool = ThreadPool::builder().workers(2).build()?;
+    /// let jobs = (1..4).map(|n| prime_count(0, 10 * n));
+    /// let mut results: Vec<_> = pool.map_unordered(jobs).collect();
     /// results.sort_by_key(|(number, _)| *number);
-    /// assert_eq!(results, [(0, Ok(0)), (1, Ok(2)), (2, Ok(4))]);
+    /// assert_eq!(results, [(0, Ok(4)), (1, Ok(8)), (2, Ok(10))]);
+    /// # Ok::<(), brigade::Error>(())
     /// ```
     fn map_unordered<T, A: Arguments, I>(&self, jobs: I) -> MapUnordered<T, I::IntoIter>
     where
@@ -190,17 +185,12 @@ pub trait Executor {
     /// and then the panic goes on. It does not wait where there must be no waiting, as in a callback.
     ///
     /// ```
-    /// # mod tasks {
-    /// #     #[brigade_task::task(crate = brigade_task)]
-    /// #     pub fn double(x: u64) -> u64 { 2 * x }
-    /// # }
-    /// # fn double(x: u64) -> brigade_task::Job<u64, (u64,)> {
-    /// #     brigade_task::Job::of(&tasks::double::TASK, (x,))
-    /// # }
-    /// # use brigade_task::{Context, Executor};
-    /// # let pool = Context::new(brigade_protocol::id::JobId(1).into());
-    /// let futures = pool.scope(|scope| [scope.submit(double(1)), scope.submit(double(2))]);
+    /// use brigade::{ThreadPool, builtin::prime_count};
+    ///
+    /// let pool = ThreadPool::builder().workers(2).build()?;
+    /// let futures = pool.scope(|scope| [10, 100].map(|to| scope.submit(prime_count(0, to))));
     /// assert!(futures.iter().all(|future| future.done()));
+    /// # Ok::<(), brigade::Error>(())
     /// ```
     fn scope<R>(&self, block: impl FnOnce(&Scope) -> R) -> R
     where

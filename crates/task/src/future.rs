@@ -20,6 +20,15 @@ use crate::job::Decode;
 /// A submitted job, on its way to its one outcome.
 ///
 /// Dropping it changes nothing for the job. It can be awaited, under any async runtime.
+///
+/// ```
+/// use brigade::{Future, ThreadPool, builtin::prime_count};
+///
+/// let pool = ThreadPool::builder().workers(1).build()?;
+/// let future: Future<u64> = pool.submit(prime_count(0, 100));
+/// assert_eq!(smol::block_on(future)?, 25); // or future.await, where there is a runtime
+/// # Ok::<(), brigade::Error>(())
+/// ```
 pub struct Future<T> {
     job: JobId,
     task: Cow<'static, str>,
@@ -103,6 +112,15 @@ impl<T> Future<T> {
     }
 
     /// The job's id.
+    ///
+    /// ```
+    /// # use brigade::{ThreadPool, builtin::prime_count};
+    /// # let pool = ThreadPool::builder().workers(1).build()?;
+    /// let future = pool.submit(prime_count(0, u64::MAX));
+    /// let job = future.job();
+    /// assert_eq!(future.result().unwrap_err().job(), job);
+    /// # Ok::<(), brigade::Error>(())
+    /// ```
     pub fn job(&self) -> JobId {
         self.job
     }
@@ -114,6 +132,16 @@ impl<T> Future<T> {
     ///
     /// The [`JobError`] of the job; also if its output does not decode as a `T`, or if it must not be
     /// waited for here.
+    ///
+    /// ```
+    /// # use brigade::{ThreadPool, builtin::prime_count};
+    /// # let pool = ThreadPool::builder().workers(1).build()?;
+    /// assert_eq!(pool.submit(prime_count(0, 100)).result()?, 25);
+    ///
+    /// let error = pool.submit(prime_count(0, u64::MAX)).result().unwrap_err();
+    /// assert!(error.is_failed());
+    /// # Ok::<(), brigade::Error>(())
+    /// ```
     pub fn result(self) -> Result<T, JobError> {
         self.wait(None)?;
         self.read_now()
@@ -126,6 +154,19 @@ impl<T> Future<T> {
     /// # Errors
     ///
     /// The future itself if the time is over; inside, as [`Future::result`].
+    ///
+    /// ```
+    /// # use brigade::ThreadPool;
+    /// # use std::sync::mpsc::channel;
+    /// # use std::time::Duration;
+    /// # let pool = ThreadPool::builder().workers(1).build()?;
+    /// let (go, gone) = channel::<()>();
+    /// let future = pool.submit_fn(move || gone.recv().is_err());
+    /// let future = future.result_timeout(Duration::from_millis(1)).expect_err("it waits for us");
+    /// drop(go);
+    /// assert!(future.result()?);
+    /// # Ok::<(), brigade::Error>(())
+    /// ```
     pub fn result_timeout(self, patience: Duration) -> Result<Result<T, JobError>, Self> {
         let waited = self.wait(Instant::now().checked_add(patience));
         match (waited, self.read_now()) {
@@ -136,6 +177,16 @@ impl<T> Future<T> {
 
     /// Waits for the end of the job, and gives its error if it has one (`exception` of
     /// `concurrent.futures`).
+    ///
+    /// ```
+    /// # use brigade::{ThreadPool, builtin::prime_count};
+    /// # let pool = ThreadPool::builder().workers(1).build()?;
+    /// assert_eq!(pool.submit(prime_count(0, 100)).error(), None);
+    ///
+    /// let error = pool.submit(prime_count(0, u64::MAX)).error().expect("that is too far");
+    /// assert!(error.cause().starts_with("primes are counted up to 9223372036854775808"));
+    /// # Ok::<(), brigade::Error>(())
+    /// ```
     pub fn error(&self) -> Option<JobError> {
         match self.wait(None) {
             Err(error) => Some(error),
@@ -144,11 +195,34 @@ impl<T> Future<T> {
     }
 
     /// The result if the job has ended; does not wait.
+    ///
+    /// ```
+    /// # use brigade::{ThreadPool, builtin::prime_count};
+    /// # let pool = ThreadPool::builder().workers(1).build()?;
+    /// let future = pool.submit(prime_count(0, 100));
+    /// let result = loop {
+    ///     match future.try_result() {
+    ///         Some(result) => break result?,
+    ///         None => std::thread::yield_now(), // or something useful
+    ///     }
+    /// };
+    /// assert_eq!(result, 25);
+    /// # Ok::<(), brigade::Error>(())
+    /// ```
     pub fn try_result(&self) -> Option<Result<T, JobError>> {
         self.done().then(|| self.read_now()).flatten()
     }
 
     /// True once the job is settled.
+    ///
+    /// ```
+    /// # use brigade::{ThreadPool, builtin::prime_count};
+    /// # let pool = ThreadPool::builder().workers(1).build()?;
+    /// let future = pool.submit(prime_count(0, 100));
+    /// pool.wait(&future)?;
+    /// assert!(future.done());
+    /// # Ok::<(), brigade::Error>(())
+    /// ```
     pub fn done(&self) -> bool {
         if !self.cell.is_filled() {
             self.host.poll(self.job);
@@ -157,6 +231,21 @@ impl<T> Future<T> {
     }
 
     /// Whether a worker runs the job now. Asks the pool, so it costs a round trip.
+    ///
+    /// ```
+    /// # use brigade::ThreadPool;
+    /// # use std::sync::mpsc::channel;
+    /// # let pool = ThreadPool::builder().workers(1).build()?;
+    /// let (start, started) = channel();
+    /// let (go, gone) = channel::<()>();
+    /// let future = pool.submit_fn(move || (start.send(()), gone.recv()));
+    /// started.recv()?;
+    /// assert!(future.running());
+    /// drop(go);
+    /// pool.wait(&future)?.0?;
+    /// assert!(!future.running());
+    /// # Ok::<(), brigade::Error>(())
+    /// ```
     pub fn running(&self) -> bool {
         !self.done() && self.host.is_running(self.job)
     }
@@ -166,6 +255,20 @@ impl<T> Future<T> {
     /// [`Context::is_cancelled`](crate::Context::is_cancelled) that it is not wanted any more. Blocks until the
     /// answer is known, which takes as long as the worker needs to answer, usually well below a
     /// millisecond. In a callback the answer is not waited for, and false.
+    ///
+    /// ```
+    /// # use brigade::{ThreadPool, builtin::prime_count};
+    /// # use std::sync::mpsc::channel;
+    /// # let pool = ThreadPool::builder().workers(1).build()?;
+    /// let (go, gone) = channel::<()>();
+    /// let busy = pool.submit_fn(move || gone.recv().is_err());
+    /// let waiting = pool.submit(prime_count(0, 100));
+    /// assert!(waiting.cancel());
+    /// assert!(waiting.result().unwrap_err().is_cancelled());
+    /// drop(go);
+    /// assert!(busy.result()?);
+    /// # Ok::<(), brigade::Error>(())
+    /// ```
     pub fn cancel(&self) -> bool {
         self.end(false)
     }
@@ -173,6 +276,25 @@ impl<T> Future<T> {
     /// Cancels the job, and if it runs kills its worker; tells whether that ended it. The jobs that the
     /// worker held beside are run again. A thread cannot be killed: on a thread pool the job is asked
     /// to stop, as by [`Future::cancel`].
+    ///
+    /// ```
+    /// # use brigade::{ProcessPool, task};
+    /// # brigade::test_support!();
+    /// #[task]
+    /// fn hang() {
+    ///     loop {
+    ///         std::thread::park();
+    ///     }
+    /// }
+    ///
+    /// # fn main() -> brigade::Result<()> {
+    /// let pool = ProcessPool::builder().workers(1).build()?;
+    /// let future = pool.submit(hang());
+    /// assert!(future.kill());
+    /// assert!(future.result().unwrap_err().is_cancelled());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn kill(&self) -> bool {
         self.end(true)
     }
@@ -192,6 +314,17 @@ impl<T> Future<T> {
     ///
     /// It must not block: no job of the pool is settled meanwhile. It may submit jobs (a bounded queue does
     /// not hold it up) and cancel others; a wait for a job that has not ended is refused with an error.
+    ///
+    /// ```
+    /// # use brigade::{ThreadPool, builtin::prime_count};
+    /// # use std::sync::mpsc::channel;
+    /// # let pool = ThreadPool::builder().workers(1).build()?;
+    /// let (tell, told) = channel();
+    /// let future = pool.submit(prime_count(0, 100));
+    /// future.on_done(move |settlement| drop(tell.send(settlement.attempts)));
+    /// assert_eq!(told.recv()?, 1);
+    /// # Ok::<(), brigade::Error>(())
+    /// ```
     pub fn on_done(&self, callback: impl FnOnce(&Settlement) + Send + 'static) {
         let cell = Arc::clone(&self.cell);
         self.cell.call_back(move || {
@@ -204,6 +337,16 @@ impl<T> Future<T> {
 
     /// A handle of this job, which can be an argument of another one. The result must be in bincode, as
     /// that of a call of a task is, not JSON text.
+    ///
+    /// ```
+    /// # use brigade::{ThreadPool, builtin::prime_count};
+    /// # let pool = ThreadPool::builder().workers(1).build()?;
+    /// let future = pool.submit(prime_count(0, 100));
+    /// let handle = future.handle();
+    /// drop(future);
+    /// assert_eq!(pool.wait(handle)?, 25);
+    /// # Ok::<(), brigade::Error>(())
+    /// ```
     pub fn handle(&self) -> Handle<T> {
         Handle::take(self.job, &self.cell, &self.host)
     }

@@ -127,23 +127,15 @@ impl Gathering {
 /// were given first are noticed.
 ///
 /// ```
-/// # mod tasks {
-/// #     #[brigade_task::task(crate = brigade_task)]
-/// #     pub fn double(x: u64) -> u64 { 2 * x }
-/// # }
-/// # fn double(x: u64) -> brigade_task::Job<u64, (u64,)> {
-/// #     brigade_task::Job::of(&tasks::double::TASK, (x,))
-/// # }
-/// # use brigade_task::{Context, Executor, as_completed};
-/// # fn main() -> Result<(), brigade_protocol::error::JobError> {
-/// # let pool = Context::new(brigade_protocol::id::JobId(1).into());
+/// use brigade::{ThreadPool, as_completed, builtin::prime_count};
+///
+/// let pool = ThreadPool::builder().workers(2).build()?;
 /// let mut sum = 0;
-/// for future in as_completed((1..=3).map(|x| pool.submit(double(x)))) {
+/// for future in as_completed((0..10).map(|n| pool.submit(prime_count(100 * n, 100 * (n + 1))))) {
 ///     sum += future.result()?;
 /// }
-/// assert_eq!(sum, 12);
-/// # Ok(())
-/// # }
+/// assert_eq!(sum, 168);
+/// # Ok::<(), brigade::Error>(())
 /// ```
 pub fn as_completed<T>(futures: impl IntoIterator<Item = Future<T>>) -> AsCompleted<T> {
     let (mut gathering, mut pending) = (Gathering::default(), BTreeMap::new());
@@ -159,6 +151,18 @@ pub fn as_completed<T>(futures: impl IntoIterator<Item = Future<T>>) -> AsComple
 /// Each is done when it is given back, and its [`Future::result`] is there at once. One exception: where
 /// there must be no waiting, in a callback or because it would close a cycle of waiting jobs, a future is
 /// given back as it is, and its result is the error that says so.
+///
+/// ```
+/// use brigade::{AsCompleted, ThreadPool, as_completed, builtin::prime_count};
+///
+/// let pool = ThreadPool::builder().workers(2).build()?;
+/// let futures = [10, 100].map(|to| pool.submit(prime_count(0, to)));
+/// let mut completed: AsCompleted<u64> = as_completed(futures);
+/// assert_eq!(completed.len(), 2);
+/// assert!(completed.next().is_some_and(|future| future.done()));
+/// assert_eq!(completed.len(), 1);
+/// # Ok::<(), brigade::Error>(())
+/// ```
 #[must_use = "iterators are lazy"]
 pub struct AsCompleted<T> {
     gathering: Gathering,
@@ -172,36 +176,59 @@ impl<T> AsCompleted<T> {
     /// # Errors
     ///
     /// [`Unfinished`], if no job ended in that time. One can go on afterwards.
+    ///
+    /// ```
+    /// # use brigade::{ThreadPool, as_completed};
+    /// # use std::sync::mpsc::channel;
+    /// # use std::time::Duration;
+    /// # let pool = ThreadPool::builder().workers(1).build()?;
+    /// let (go, gone) = channel::<()>();
+    /// let mut completed = as_completed([pool.submit_fn(move || gone.recv().is_err())]);
+    /// assert!(completed.next_timeout(Duration::from_millis(1)).is_err());
+    /// drop(go);
+    /// let future = completed.next_timeout(Duration::from_secs(60))?.expect("there is one");
+    /// assert!(future.result()?);
+    /// # Ok::<(), brigade::Error>(())
+    /// ```
     pub fn next_timeout(&mut self, patience: Duration) -> Result<Option<Future<T>>, Unfinished> {
         self.next_until(Instant::now().checked_add(patience))
     }
 
     /// As [`Iterator::next`], but waits no longer than until then: for a deadline of all of them.
     ///
-    /// ```
-    /// # use std::time::{Duration, Instant};
-    /// # fn first_results(futures: Vec<brigade_task::Future<u64>>) -> Vec<u64> {
-    /// # use brigade_task::as_completed;
-    /// let deadline = Instant::now() + Duration::from_secs(10);
-    /// let mut completed = as_completed(futures);
-    /// let mut results = Vec::new();
-    /// while let Ok(Some(future)) = completed.next_by(deadline) {
-    ///     results.extend(future.result());
-    /// }
-    /// completed.into_pending().iter().for_each(|late| drop(late.cancel()));
-    /// # results
-    /// # }
-    /// # assert!(first_results(Vec::new()).is_empty());
-    /// ```
-    ///
     /// # Errors
     ///
     /// [`Unfinished`], if no job ended by then.
+    ///
+    /// ```
+    /// # use brigade::{ThreadPool, as_completed, builtin::prime_count};
+    /// # use std::time::{Duration, Instant};
+    /// # let pool = ThreadPool::builder().workers(2).build()?;
+    /// let deadline = Instant::now() + Duration::from_secs(10);
+    /// let mut completed = as_completed([10, 100].map(|to| pool.submit(prime_count(0, to))));
+    /// let mut sum = 0;
+    /// while let Ok(Some(future)) = completed.next_by(deadline) {
+    ///     sum += future.result()?;
+    /// }
+    /// completed.into_pending().iter().for_each(|late| drop(late.cancel()));
+    /// assert_eq!(sum, 29);
+    /// # Ok::<(), brigade::Error>(())
+    /// ```
     pub fn next_by(&mut self, deadline: Instant) -> Result<Option<Future<T>>, Unfinished> {
         self.next_until(Some(deadline))
     }
 
     /// The futures that were not given back yet, in the order in which they were given.
+    ///
+    /// ```
+    /// # use brigade::{ThreadPool, as_completed, builtin::prime_count};
+    /// # let pool = ThreadPool::builder().workers(2).build()?;
+    /// let mut completed = as_completed([10, 100].map(|to| pool.submit(prime_count(0, to))));
+    /// let first = completed.next().expect("there are two").result()?;
+    /// let [second] = <[_; 1]>::try_from(completed.into_pending()).expect("one is left");
+    /// assert_eq!(first + second.result()?, 29);
+    /// # Ok::<(), brigade::Error>(())
+    /// ```
     pub fn into_pending(self) -> Vec<Future<T>> {
         self.pending.into_values().collect()
     }
@@ -252,6 +279,19 @@ impl<T> fmt::Debug for AsCompleted<T> {
 }
 
 /// The time was over before the jobs were.
+///
+/// ```
+/// use std::{sync::mpsc::channel, time::Duration};
+/// use brigade::{ThreadPool, Unfinished, as_completed};
+///
+/// let pool = ThreadPool::builder().workers(1).build()?;
+/// let (go, gone) = channel::<()>();
+/// let mut completed = as_completed([pool.submit_fn(move || gone.recv())]);
+/// let unfinished = completed.next_timeout(Duration::from_millis(1)).unwrap_err();
+/// assert_eq!(unfinished, Unfinished { pending: 1, total: 1 });
+/// assert_eq!(unfinished.to_string(), "1 of 1 futures are not done");
+/// # Ok::<(), brigade::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{pending} of {total} futures are not done")]
 pub struct Unfinished {
@@ -262,6 +302,16 @@ pub struct Unfinished {
 }
 
 /// What [`wait`] waits for.
+///
+/// ```
+/// use brigade::{ReturnWhen, ThreadPool, builtin::prime_count, wait};
+///
+/// let pool = ThreadPool::builder().workers(1).build()?;
+/// let futures = [10, u64::MAX, 100].map(|to| pool.submit(prime_count(0, to)));
+/// let waited = wait(futures, ReturnWhen::FirstFailed, None);
+/// assert!(waited.done.iter().any(|future| future.error().is_some()));
+/// # Ok::<(), brigade::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReturnWhen {
     /// One of the jobs has ended.
@@ -273,6 +323,18 @@ pub enum ReturnWhen {
 }
 
 /// What [`wait`] found: the futures it was given, each on one side, in their order.
+///
+/// ```
+/// use brigade::{ReturnWhen, ThreadPool, Waited, builtin::prime_count, wait};
+///
+/// let pool = ThreadPool::builder().workers(2).build()?;
+/// let futures = [10, 100].map(|to| pool.submit(prime_count(0, to)));
+/// let Waited { done, pending } = wait(futures, ReturnWhen::FirstCompleted, None);
+/// assert!(!done.is_empty());
+/// let Waited { done: others, pending } = wait(pending, ReturnWhen::All, None);
+/// assert_eq!((done.len() + others.len(), pending.len()), (2, 0));
+/// # Ok::<(), brigade::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Waited<T> {
     /// Those that are done; also those for which there must be no waiting here, whose result says why.
@@ -287,18 +349,13 @@ pub struct Waited<T> {
 /// `pending` can be waited for again.
 ///
 /// ```
-/// # mod tasks {
-/// #     #[brigade_task::task(crate = brigade_task)]
-/// #     pub fn double(x: u64) -> u64 { 2 * x }
-/// # }
-/// # fn double(x: u64) -> brigade_task::Job<u64, (u64,)> {
-/// #     brigade_task::Job::of(&tasks::double::TASK, (x,))
-/// # }
-/// # use brigade_task::{Context, Executor, ReturnWhen, Waited, wait};
-/// # let pool = Context::new(brigade_protocol::id::JobId(1).into());
-/// let futures = [pool.submit(double(1)), pool.submit(double(2))];
+/// use brigade::{ReturnWhen, ThreadPool, Waited, builtin::prime_count, wait};
+///
+/// let pool = ThreadPool::builder().workers(2).build()?;
+/// let futures = [10, 100].map(|to| pool.submit(prime_count(0, to)));
 /// let Waited { done, pending } = wait(futures, ReturnWhen::All, None);
 /// assert_eq!((done.len(), pending.len()), (2, 0));
+/// # Ok::<(), brigade::Error>(())
 /// ```
 pub fn wait<T>(
     futures: impl IntoIterator<Item = Future<T>>,

@@ -24,6 +24,7 @@ thread_local! {
 
 /// The handles that are among the arguments of a job. As long as these live, the ends that the handles
 /// keep are kept.
+#[doc(hidden)]
 #[derive(Clone, Debug, Default)]
 pub struct Handles(Vec<(JobId, Option<Arc<Kept>>)>);
 
@@ -44,6 +45,22 @@ impl Handles {
 }
 
 /// Names a job of a pool, so that another job can wait for it.
+///
+/// ```
+/// use brigade::{Context, Handle, ThreadPool, builtin::prime_count, task};
+///
+/// #[task]
+/// fn one_more(context: &Context, than: Handle<u64>) -> brigade::Result<u64> {
+///     Ok(context.wait(than)? + 1)
+/// }
+///
+/// # fn main() -> brigade::Result<()> {
+/// let pool = ThreadPool::builder().workers(1).build()?;
+/// let primes = pool.submit(prime_count(0, 100));
+/// assert_eq!(pool.submit(one_more(primes.handle())).result()?, 26);
+/// # Ok(())
+/// # }
+/// ```
 pub struct Handle<T> {
     pool: u64,
     job: JobId,
@@ -77,6 +94,14 @@ impl<T> Handle<T> {
     }
 
     /// The job.
+    ///
+    /// ```
+    /// # use brigade::{ThreadPool, builtin::prime_count};
+    /// # let pool = ThreadPool::builder().workers(1).build()?;
+    /// let future = pool.submit(prime_count(0, 100));
+    /// assert_eq!(future.handle().job(), future.job());
+    /// # Ok::<(), brigade::Error>(())
+    /// ```
     pub fn job(&self) -> JobId {
         self.job
     }
@@ -125,6 +150,24 @@ pub(crate) fn collect<R>(encode: impl FnOnce() -> R) -> (R, Handles) {
 
 /// A seat for a job that is not submitted yet: its handle can be given to others before the job exists.
 /// A seat that is dropped without a job ends as refused, and whoever waits for it is told.
+///
+/// ```
+/// use brigade::{Context, Handle, ThreadPool, builtin::prime_count, task};
+///
+/// #[task]
+/// fn twice(context: &Context, that: Handle<u64>) -> brigade::Result<u64> {
+///     Ok(2 * context.wait(that)?)
+/// }
+///
+/// # fn main() -> brigade::Result<()> {
+/// let pool = ThreadPool::builder().workers(1).build()?;
+/// let seat = pool.reserve();
+/// let future = pool.submit(twice(seat.handle())); // waits for a job that does not exist yet
+/// pool.submit_as(seat, prime_count(0, 100));
+/// assert_eq!(future.result()?, 50);
+/// # Ok(())
+/// # }
+/// ```
 pub struct Reserved<T> {
     job: JobId,
     cell: Arc<Cell>,
@@ -141,11 +184,30 @@ impl<T> Reserved<T> {
     }
 
     /// The job that is to come.
+    ///
+    /// ```
+    /// # use brigade::{ThreadPool, builtin::prime_count};
+    /// # let pool = ThreadPool::builder().workers(1).build()?;
+    /// let seat = pool.reserve();
+    /// let job = seat.job();
+    /// assert_eq!(pool.submit_as(seat, prime_count(0, 100)).job(), job);
+    /// # Ok::<(), brigade::Error>(())
+    /// ```
     pub fn job(&self) -> JobId {
         self.job
     }
 
     /// A handle of the job that is to come.
+    ///
+    /// ```
+    /// # use brigade::ThreadPool;
+    /// # let pool = ThreadPool::builder().workers(1).build()?;
+    /// let seat = pool.reserve::<u64>();
+    /// let handle = seat.handle();
+    /// drop(seat);
+    /// assert!(pool.wait(handle).unwrap_err().is_refused());
+    /// # Ok::<(), brigade::Error>(())
+    /// ```
     pub fn handle(&self) -> Handle<T> {
         Handle::take(self.job, &self.cell, &self.host)
     }
@@ -175,6 +237,18 @@ impl<T> fmt::Debug for Reserved<T> {
 }
 
 /// What can be waited for: a [`Future`], a reference to one, or a [`Handle`].
+///
+/// ```
+/// use brigade::{ThreadPool, builtin::prime_count};
+///
+/// let pool = ThreadPool::builder().workers(1).build()?;
+/// let future = pool.submit(prime_count(0, 100));
+/// let handle = future.handle();
+/// assert_eq!(pool.wait(&future)?, 25);
+/// assert_eq!(pool.wait(future)?, 25);
+/// assert_eq!(pool.wait(handle)?, 25);
+/// # Ok::<(), brigade::Error>(())
+/// ```
 pub trait Awaitable<T> {
     /// A future of the same job.
     #[doc(hidden)]

@@ -28,10 +28,11 @@ pub use brigade_protocol::message::LONGEST_LABEL;
 ///
 /// ```
 /// use std::time::Duration;
-/// use brigade_task::Job;
+/// use brigade::Job;
 ///
-/// let job: Job<f64> = Job::call("pow", (5.0, 2.0)).timeout(Duration::from_secs(1)).retries(2);
-/// assert_eq!(job.task(), "pow");
+/// let job: Job<u64> = Job::call("prime-count", (0_u64, 100_u64));
+/// let job = job.timeout(Duration::from_secs(1)).retries(2);
+/// assert_eq!(job.task(), "prime-count");
 /// ```
 #[must_use = "a job does nothing until it is submitted"]
 pub struct Job<T, A = Encoded> {
@@ -47,19 +48,53 @@ pub struct Job<T, A = Encoded> {
 pub(crate) type Decode<T> = fn(&[u8]) -> Result<T, String>;
 
 /// Arguments that are encoded already, or why they do not encode: then this job fails, and nothing else.
+///
+/// ```
+/// use brigade::Job;
+///
+/// // One type, whatever the tasks take.
+/// let jobs: [Job<u64>; 2] = [Job::call("count", ("a",)), Job::call("pow", (5_u64, 2_u32))];
+/// assert_eq!(jobs.map(|job| job.task().to_owned()), ["count", "pow"]);
+/// ```
 #[derive(Clone, Debug)]
 pub struct Encoded(Result<Vec<u8>, TaskError>, Handles);
 
 /// What the arguments of a job can be: a tuple of anything that implements `Serialize`, or [`Encoded`].
+///
+/// ```
+/// use brigade::{Future, Job, ThreadPool, builtin::prime_count};
+/// use brigade_task::Arguments;
+///
+/// fn submit_twice_tried<T, A: Arguments>(pool: &ThreadPool, job: Job<T, A>) -> Future<T> {
+///     pool.submit(job.retries(1))
+/// }
+///
+/// let pool = ThreadPool::builder().workers(1).build()?;
+/// assert_eq!(submit_twice_tried(&pool, prime_count(0, 100)).result()?, 25);
+/// # Ok::<(), brigade::Error>(())
+/// ```
 pub trait Arguments {
     /// Their bytes.
     ///
     /// # Errors
     ///
     /// They do not encode.
+    ///
+    /// ```
+    /// use brigade_task::Arguments;
+    ///
+    /// assert_eq!((1_u8, true, "no").encode()?, [1, 1, 2, b'n', b'o']);
+    /// # Ok::<(), brigade::Error>(())
+    /// ```
     fn encode(&self) -> Result<Vec<u8>, TaskError>;
 
     /// About how many bytes they are, before they are encoded.
+    ///
+    /// ```
+    /// use brigade_task::Arguments;
+    ///
+    /// assert_eq!((1_u64, 2_u64).size_hint(), 16);
+    /// ```
     fn size_hint(&self) -> usize {
         size_of_val(self)
     }
@@ -102,6 +137,15 @@ impl<T: DeserializeOwned> Job<T> {
     /// an `i32` unless told otherwise, and a task that takes a `u64` reads it as 2000. A call of the
     /// function that `#[task]` makes has the right types by itself. The worker program must be of the
     /// same build as the caller, which is checked.
+    ///
+    /// ```
+    /// use brigade::{Job, ThreadPool, builtin};
+    ///
+    /// let pool = ThreadPool::builder().workers(1).registry(builtin::registry()).build()?;
+    /// let job: Job<u64> = Job::call("prime-count", (0_u64, 100_u64));
+    /// assert_eq!(pool.submit(job).result()?, 25);
+    /// # Ok::<(), brigade::Error>(())
+    /// ```
     pub fn call<A: Serialize>(task: impl Into<Cow<'static, str>>, arguments: A) -> Self {
         let (encoded, handles) = handle::collect(|| arguments.encode());
         let arguments = Encoded(encoded, handles);
@@ -117,12 +161,30 @@ pub(crate) fn decode_bincode<T: DeserializeOwned>(output: &[u8]) -> Result<T, St
 impl Job<String> {
     /// A call with its arguments as JSON text: an array (by position), an object (by name), or any
     /// other value (the only argument). The result is JSON text. Works with every worker program.
+    ///
+    /// ```
+    /// use brigade::{Job, ThreadPool, builtin};
+    ///
+    /// let pool = ThreadPool::builder().workers(1).registry(builtin::registry()).build()?;
+    /// let job = Job::json("pow", r#"{"base": 2, "exponent": 10}"#);
+    /// assert_eq!(pool.submit(job).result()?, "1024");
+    /// # Ok::<(), brigade::Error>(())
+    /// ```
     pub fn json(task: impl Into<Cow<'static, str>>, arguments: impl Into<String>) -> Self {
         Self::text(task.into(), Form::Json, arguments.into())
     }
 
     /// A call with one bare word as its argument, as a person types it: tried as JSON, then as a
     /// string. The result is JSON text.
+    ///
+    /// ```
+    /// use brigade::{Job, ThreadPool, builtin};
+    ///
+    /// let pool = ThreadPool::builder().workers(1).registry(builtin::registry()).build()?;
+    /// assert_eq!(pool.submit(Job::word("double", "21")).result()?, "42");
+    /// assert_eq!(pool.submit(Job::word("echo", "one word")).result()?, "\"one word\"");
+    /// # Ok::<(), brigade::Error>(())
+    /// ```
     pub fn word(task: impl Into<Cow<'static, str>>, word: impl Into<String>) -> Self {
         Self::text(task.into(), Form::Word, word.into())
     }
@@ -155,33 +217,104 @@ impl<T, A> Job<T, A> {
     }
 
     /// The name of the task.
+    ///
+    /// ```
+    /// use brigade::builtin::prime_count;
+    ///
+    /// assert_eq!(prime_count(0, 100).task(), "prime-count");
+    /// ```
     pub fn task(&self) -> &str {
         &self.task
     }
 
     /// How long an attempt may run, from its start. Its worker is then killed. Default: the pool's.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use brigade::{ThreadPool, builtin::sleep};
+    ///
+    /// let pool = ThreadPool::builder().workers(1).build()?;
+    /// let error = pool.submit(sleep(60.0).timeout(Duration::from_millis(10))).result().unwrap_err();
+    /// assert!(error.is_timed_out());
+    /// # Ok::<(), brigade::Error>(())
+    /// ```
     pub fn timeout(self, timeout: Duration) -> Self {
         self.with(|options| options.timeout = Some(timeout))
     }
 
     /// How often it is tried again after an error, a panic or a time-out. Default: the pool's.
+    ///
+    /// ```
+    /// use brigade::{Context, ThreadPool, task};
+    ///
+    /// #[task]
+    /// fn third_time(context: &Context) -> Result<u32, String> {
+    ///     if context.attempt() < 3 { Err("not yet".to_owned()) } else { Ok(context.attempt()) }
+    /// }
+    ///
+    /// # fn main() -> brigade::Result<()> {
+    /// let pool = ThreadPool::builder().workers(1).build()?;
+    /// assert_eq!(pool.submit(third_time().retries(2)).result()?, 3);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn retries(self, retries: u32) -> Self {
         self.with(|options| options.retries = Some(retries))
     }
 
     /// How often it is tried again after its worker died. 0 is at-most-once: such a job is never
     /// started twice. Default: the pool's.
+    ///
+    /// ```
+    /// use brigade::{ProcessPool, task};
+    /// # brigade::test_support!();
+    ///
+    /// #[task]
+    /// fn crash() {
+    ///     std::process::abort();
+    /// }
+    ///
+    /// # fn main() -> brigade::Result<()> {
+    /// let pool = ProcessPool::builder().workers(1).build()?;
+    /// let error = pool.submit(crash().crash_retries(0)).result().unwrap_err();
+    /// assert_eq!((error.signal(), error.attempts()), (Some("SIGABRT"), 1));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn crash_retries(self, crash_retries: u32) -> Self {
         self.with(|options| options.crash_retries = Some(crash_retries))
     }
 
     /// Jobs of a higher priority are started first, those of equal priority in the order of their
     /// submission. Default 0. A stream of high ones can hold up a low one for ever.
+    ///
+    /// ```
+    /// use std::sync::mpsc::channel;
+    /// use brigade::{Prefetch, ThreadPool, as_completed, builtin::prime_count};
+    ///
+    /// let pool = ThreadPool::builder().workers(1).prefetch(Prefetch::AtMost(0)).build()?;
+    /// let (go, gone) = channel::<()>();
+    /// pool.submit_fn(move || gone.recv());
+    /// let low = pool.submit(prime_count(0, 10));
+    /// let high = pool.submit(prime_count(0, 100).priority(1));
+    /// drop(go);
+    /// assert_eq!(as_completed([low, high]).next().expect("there are two").result()?, 25);
+    /// # Ok::<(), brigade::Error>(())
+    /// ```
     pub fn priority(self, priority: i8) -> Self {
         self.with(|options| options.priority = priority)
     }
 
     /// A name for people, shown in errors and lanes; at most 256 bytes of it.
+    ///
+    /// ```
+    /// use brigade::{ThreadPool, builtin::prime_count};
+    ///
+    /// let pool = ThreadPool::builder().workers(1).build()?;
+    /// let error = pool.submit(prime_count(0, u64::MAX).label("all")).result().unwrap_err();
+    /// assert!(error.to_string().starts_with("job 1 (prime-count, all), attempt 1 of 1: "));
+    /// # Ok::<(), brigade::Error>(())
+    /// ```
     pub fn label(self, label: impl Into<String>) -> Self {
         let mut label = label.into();
         label.truncate(label.floor_char_boundary(LONGEST_LABEL));
@@ -201,6 +334,14 @@ impl<T, A: Arguments> Job<T, A> {
     /// # Errors
     ///
     /// As a pool would give; but a crash is this process's.
+    ///
+    /// ```
+    /// use brigade::builtin::prime_count;
+    ///
+    /// assert_eq!(prime_count(0, 100).run()?, 25);
+    /// assert!(prime_count(0, u64::MAX).run().unwrap_err().is_failed());
+    /// # Ok::<(), brigade::Error>(())
+    /// ```
     pub fn run(self) -> Result<T, brigade_protocol::error::JobError> {
         crate::executor::submit_to(&crate::in_place::host(), self).result()
     }

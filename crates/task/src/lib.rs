@@ -8,10 +8,10 @@
 //! ```
 //!
 //! A [`Task`] is a named function, a [`Job`] one call of it, a [`Future`] the handle of a submitted
-//! job. An [`Executor`] takes jobs; what it needs of whatever runs them is the trait
-//! [`Host`](host::Host). Nothing
+//! job. An [`Executor`] takes jobs; what it needs of whatever runs them is the trait `host::Host`. Nothing
 //! here starts a process or a thread, and nothing here decides.
 
+#[doc(hidden)]
 pub mod bound;
 pub mod cell;
 pub mod context;
@@ -20,10 +20,13 @@ pub mod executor;
 pub mod future;
 pub mod gather;
 pub mod handle;
+#[doc(hidden)]
 pub mod host;
 pub mod job;
+#[doc(hidden)]
 pub mod json;
 pub mod map;
+#[doc(hidden)]
 pub mod panics;
 pub mod registry;
 pub mod scope;

@@ -26,21 +26,16 @@ use crate::job::{Arguments, Job};
 /// such a panic, the input counts as ended there.
 ///
 /// ```
-/// # mod tasks {
-/// #     #[brigade_task::task(crate = brigade_task)]
-/// #     pub fn double(x: u64) -> u64 { 2 * x }
-/// # }
-/// # fn double(x: u64) -> brigade_task::Job<u64, (u64,)> {
-/// #     brigade_task::Job::of(&tasks::double::TASK, (x,))
-/// # }
-/// # use brigade_task::{Context, Executor};
-/// # let pool = Context::new(brigade_protocol::id::JobId(1).into());
 /// use std::time::Duration;
+/// use brigade::{ThreadPool, builtin::prime_count};
 ///
+/// let pool = ThreadPool::builder().workers(2).build()?;
 /// // An endless input, of which at most two jobs are ahead of the results.
-/// let mut results = pool.map((0..).map(double)).buffer(2).timeout(Duration::from_secs(60)).start();
-/// assert_eq!(results.next(), Some(Ok(0)));
-/// assert_eq!(results.next(), Some(Ok(2)));
+/// let jobs = (1..).map(|n| prime_count(0, 10 * n));
+/// let mut counts = pool.map(jobs).buffer(2).timeout(Duration::from_secs(60)).start();
+/// assert_eq!(counts.next(), Some(Ok(4)));
+/// assert_eq!(counts.next(), Some(Ok(8)));
+/// # Ok::<(), brigade::Error>(())
 /// ```
 #[must_use = "iterators are lazy"]
 pub struct Map<T, I: Iterator> {
@@ -52,6 +47,17 @@ pub struct Map<T, I: Iterator> {
 ///
 /// A number, because without the order it is the only thing that says whose result this is, and whatever
 /// else one wants beside it can be had by it. Otherwise as [`Map`].
+///
+/// ```
+/// use brigade::{ThreadPool, builtin::prime_count};
+///
+/// let pool = ThreadPool::builder().workers(2).build()?;
+/// let limits = [10, 100, u64::MAX];
+/// let counts = pool.map_unordered(limits.map(|to| prime_count(0, to)));
+/// let failed = counts.filter(|(_, count)| count.is_err()).map(|(number, _)| limits[number]);
+/// assert_eq!(failed.collect::<Vec<_>>(), [u64::MAX]);
+/// # Ok::<(), brigade::Error>(())
+/// ```
 #[must_use = "iterators are lazy"]
 pub struct MapUnordered<T, I: Iterator> {
     flow: Flow<T, I>,
@@ -65,6 +71,16 @@ macro_rules! settings {
             /// when the result of the one before was taken. Default: as many as the pool can make use of,
             /// which depends on how long jobs take. More help if a few jobs take much longer than the
             /// others, which are not delivered before them if the order is kept.
+            ///
+            /// ```
+            /// # use brigade::{ThreadPool, builtin::prime_count};
+            /// # let pool = ThreadPool::builder().workers(1).build()?;
+            /// let mut pulled = 0;
+            /// let jobs = (1..).inspect(|n| pulled = *n).map(|n| prime_count(0, 10 * n));
+            /// assert_eq!(pool.map(jobs).buffer(1).next(), Some(Ok(4)));
+            /// assert_eq!(pulled, 1);
+            /// # Ok::<(), brigade::Error>(())
+            /// ```
             pub fn buffer(mut self, jobs: usize) -> Self {
                 self.flow.buffer = Some(jobs.max(1));
                 self
@@ -73,6 +89,17 @@ macro_rules! settings {
             /// How long all of it may take, from its start. What is finished by then is still delivered;
             /// then comes one error, a refusal that says so, instead of all that is missing, and that is
             /// the end; what has not been started is cancelled.
+            ///
+            /// ```
+            /// # use brigade::{ThreadPool, builtin::sleep};
+            /// # use std::time::Duration;
+            /// # let pool = ThreadPool::builder().workers(1).build()?;
+            /// let mut results = pool.map([sleep(60.0), sleep(60.0)]).timeout(Duration::from_millis(10));
+            /// assert!(results.next().is_some_and(|result| result.unwrap_err().is_refused()));
+            /// assert_eq!(results.next(), None);
+            /// # pool.abort();
+            /// # Ok::<(), brigade::Error>(())
+            /// ```
             pub fn timeout(mut self, patience: Duration) -> Self {
                 self.flow.patience = Some(patience);
                 self
@@ -80,6 +107,15 @@ macro_rules! settings {
 
             /// Begins now, and not when the first result is asked for: pulls and submits as many jobs as
             /// the pool can make use of.
+            ///
+            /// ```
+            /// # use brigade::{ThreadPool, builtin::prime_count};
+            /// # let pool = ThreadPool::builder().workers(2).build()?;
+            /// let counts = pool.map([10, 100].map(|to| prime_count(0, to))).start();
+            /// // Here they are under way, and something else can be done.
+            /// assert_eq!(counts.filter_map(Result::ok).sum::<u64>(), 29);
+            /// # Ok::<(), brigade::Error>(())
+            /// ```
             pub fn start(mut self) -> Self {
                 self.read_ahead();
                 self

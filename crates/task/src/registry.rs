@@ -19,12 +19,30 @@ use crate::task::{Source, Task};
 pub static TASKS: [&'static Task];
 
 /// All tasks that a worker program offers.
+///
+/// ```
+/// use brigade::{Job, Registry, ThreadPool, builtin};
+///
+/// let registry = Registry::new(&[&builtin::double::TASK, &builtin::pow::TASK])?;
+/// let pool = ThreadPool::builder().workers(1).registry(registry).build()?;
+/// assert_eq!(pool.submit(Job::json("pow", "[5, 2]")).result()?, "25");
+/// assert!(pool.submit(Job::json("sleep", "60")).result().unwrap_err().is_refused());
+/// # Ok::<(), brigade::Error>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Registry {
     tasks: Box<[&'static Task]>,
 }
 
 /// The tasks cannot be told apart.
+///
+/// ```
+/// use brigade::{Registry, builtin::double};
+/// use brigade_task::registry::RegistryError;
+///
+/// let error = Registry::new(&[&double::TASK, &double::TASK]).unwrap_err();
+/// assert!(matches!(error, RegistryError::Duplicate { name: "double", .. }));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RegistryError {
@@ -51,6 +69,14 @@ pub enum RegistryError {
 
 impl Registry {
     /// A registry of these tasks, with ids in this order.
+    ///
+    /// ```
+    /// use brigade::{Registry, builtin};
+    ///
+    /// let registry = Registry::new(&[&builtin::double::TASK, &builtin::pow::TASK])?;
+    /// assert_eq!(registry.names().collect::<Vec<_>>(), ["double", "pow"]);
+    /// # Ok::<(), brigade::Error>(())
+    /// ```
     pub fn new(tasks: &[&'static Task]) -> Result<Self, RegistryError> {
         let mut sources = HashMap::with_capacity(tasks.len());
         for (index, task) in tasks.iter().enumerate() {
@@ -72,6 +98,23 @@ impl Registry {
     ///
     /// A dependency's tasks are among them only if the program mentions the dependency, for instance
     /// by `extern crate name as _;`: what is not mentioned is not linked.
+    ///
+    /// ```
+    /// use brigade::{Registry, task};
+    ///
+    /// #[task]
+    /// fn tidy_up() {}
+    ///
+    /// #[task(unlisted)]
+    /// fn hide() {}
+    ///
+    /// # fn main() -> brigade::Result<()> {
+    /// let registry = Registry::gathered()?;
+    /// assert!(registry.find("tidy-up").is_some());
+    /// assert!(registry.find("hide").is_none());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn gathered() -> Result<Self, RegistryError> {
         Self::sorted(&TASKS)
     }
@@ -84,31 +127,70 @@ impl Registry {
     }
 
     /// The task of this id.
+    ///
+    /// ```
+    /// use brigade::{builtin, protocol::id::TaskId};
+    ///
+    /// assert_eq!(builtin::registry().get(TaskId(0)).map(|task| task.name), Some("double"));
+    /// ```
     pub fn get(&self, id: TaskId) -> Option<&'static Task> {
         self.tasks.get(usize::try_from(id.0).ok()?).copied()
     }
 
     /// The task of this name.
+    ///
+    /// ```
+    /// use brigade::builtin;
+    ///
+    /// let pow = builtin::registry().find("pow").expect("it is there");
+    /// assert_eq!(pow.parameters.len(), 2);
+    /// ```
     pub fn find(&self, name: &str) -> Option<&'static Task> {
         self.tasks.iter().copied().find(|task| task.name == name)
     }
 
     /// What the `Hello` says of the tasks, in the order of their ids.
+    ///
+    /// ```
+    /// use brigade::builtin;
+    ///
+    /// let infos = builtin::registry().infos();
+    /// assert_eq!(infos[0].doc, "Doubles X, a whole number or a fraction.");
+    /// ```
     pub fn infos(&self) -> Vec<TaskInfo> {
         self.tasks.iter().map(|task| task.info()).collect()
     }
 
     /// The names of the tasks, in the order of their ids.
+    ///
+    /// ```
+    /// use brigade::builtin;
+    ///
+    /// assert!(builtin::registry().names().any(|name| name == "prime-count"));
+    /// ```
     pub fn names(&self) -> impl Iterator<Item = &'static str> {
         self.tasks.iter().map(|task| task.name)
     }
 
     /// How many tasks there are.
+    ///
+    /// ```
+    /// use brigade::{Registry, builtin::double};
+    ///
+    /// assert_eq!(Registry::new(&[&double::TASK])?.len(), 1);
+    /// # Ok::<(), brigade::Error>(())
+    /// ```
     pub fn len(&self) -> usize {
         self.tasks.len()
     }
 
     /// Whether there are none.
+    ///
+    /// ```
+    /// use brigade::Registry;
+    ///
+    /// assert!(Registry::default().is_empty());
+    /// ```
     pub fn is_empty(&self) -> bool {
         self.tasks.is_empty()
     }

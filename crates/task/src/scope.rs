@@ -18,6 +18,21 @@ use crate::host::{Admission, Host, Submission};
 
 /// An executor whose jobs are all settled when its block is left: see
 /// [`Executor::scope`].
+///
+/// ```
+/// use brigade::{Scope, ThreadPool, builtin::prime_count};
+///
+/// fn submit_all(scope: &Scope) {
+///     for to in [10, 100] {
+///         scope.submit(prime_count(0, to));
+///     }
+/// }
+///
+/// let pool = ThreadPool::builder().workers(2).build()?;
+/// pool.scope(submit_all);
+/// assert_eq!(pool.statistics().succeeded, 2);
+/// # Ok::<(), brigade::Error>(())
+/// ```
 pub struct Scope {
     host: Arc<dyn Host>,
     record: Arc<Recorded>,

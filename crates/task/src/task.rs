@@ -14,6 +14,14 @@ use crate::json::{self, Arguments};
 use crate::typed::{Complaint, Output};
 
 /// A named function that a worker program offers. `#[task]` makes one.
+///
+/// ```
+/// use brigade::{Task, builtin::prime_count};
+///
+/// let task: &Task = &prime_count::TASK;
+/// assert_eq!((task.name, task.returns), ("prime-count", "u64"));
+/// assert_eq!(task.doc, "Counts the primes p with FROM <= p < TO.");
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Task {
     /// What it is called.
@@ -39,6 +47,14 @@ pub type Entry = fn(
 ) -> Result<(), TaskError>;
 
 /// One parameter of a [`Task`].
+///
+/// ```
+/// use brigade::builtin::prime_count;
+///
+/// let parameters = prime_count::TASK.parameters;
+/// let parameters = parameters.iter().map(|parameter| (parameter.name, parameter.kind));
+/// assert_eq!(parameters.collect::<Vec<_>>(), [("from", "u64"), ("to", "u64")]);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Parameter {
     /// What it is called.
@@ -48,6 +64,14 @@ pub struct Parameter {
 }
 
 /// Where a [`Task`] is written.
+///
+/// ```
+/// use brigade::builtin::double;
+///
+/// let source = double::TASK.source;
+/// assert_eq!(source.module, "brigade_worker::builtin");
+/// assert!(source.to_string().starts_with("in brigade_worker::builtin ("));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Source {
     /// The path of its module.
@@ -71,6 +95,13 @@ impl Task {
     }
 
     /// The task as the supervisor's users see it.
+    ///
+    /// ```
+    /// use brigade::builtin::pow;
+    ///
+    /// let info = pow::TASK.info();
+    /// assert_eq!(info.parameters[1].name, "exponent");
+    /// ```
     pub fn info(&self) -> TaskInfo {
         let parameters = self
             .parameters

@@ -11,7 +11,7 @@
 //! some that come with Brigade, and that are offered only by a registry.
 //!
 //! ```
-//! use brigade_worker::{builtin, init_with};
+//! use brigade::{builtin, init_with};
 //!
 //! init_with(&builtin::registry()); // started as a worker, this program does not get further
 //! ```

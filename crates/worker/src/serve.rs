@@ -16,6 +16,22 @@ use crate::os;
 /// It must be called before any other thread starts, best as the first thing in `main`. A process that
 /// cannot serve says why on standard error and exits with code 70; its supervisor quotes that. So it does
 /// if it has another thread, or if two of its tasks have one name.
+///
+/// ```
+/// use brigade::{ProcessPool, task};
+///
+/// #[task]
+/// fn double(x: u64) -> u64 {
+///     2 * x
+/// }
+///
+/// fn main() -> brigade::Result<()> {
+///     brigade::init(); // first of all
+///     let pool = ProcessPool::builder().workers(1).build()?;
+///     assert_eq!(pool.submit(double(21)).result()?, 42);
+///     Ok(())
+/// }
+/// ```
 pub fn init() {
     if is_fork_server() {
         std::process::exit(fork_server::run(&gathered()));
@@ -23,6 +39,17 @@ pub fn init() {
 }
 
 /// As [`init()`], but serves the tasks of this registry.
+///
+/// ```
+/// use brigade::{Job, ProcessPool, builtin};
+///
+/// fn main() -> brigade::Result<()> {
+///     brigade::init_with(&builtin::registry());
+///     let pool = ProcessPool::builder().workers(1).build()?;
+///     assert_eq!(pool.submit(Job::json("pow", "[2, 10]")).result()?, "1024");
+///     Ok(())
+/// }
+/// ```
 pub fn init_with(registry: &Registry) {
     if is_fork_server() {
         std::process::exit(fork_server::run(registry));
@@ -33,11 +60,36 @@ pub fn init_with(registry: &Registry) {
 /// [`#[task]`](macro@crate::task) of this program.
 ///
 /// If no supervisor started it, it tells how to, and what tasks it has.
+///
+/// ```no_run
+/// use std::process::ExitCode;
+/// use brigade::task;
+///
+/// /// Says hello.
+/// #[task]
+/// fn hello(name: String) -> String {
+///     format!("hello, {name}")
+/// }
+///
+/// fn main() -> ExitCode {
+///     brigade::serve()
+/// }
+/// ```
 pub fn serve() -> ExitCode {
     serve_with(&gathered())
 }
 
 /// As [`serve()`], but with the tasks of this registry.
+///
+/// ```no_run
+/// use std::process::ExitCode;
+/// use brigade::{Registry, builtin};
+///
+/// fn main() -> ExitCode {
+///     let registry = Registry::new(&[&builtin::double::TASK, &builtin::pow::TASK]);
+///     brigade::serve_with(&registry.expect("their names differ"))
+/// }
+/// ```
 pub fn serve_with(registry: &Registry) -> ExitCode {
     init_with(registry);
     let program = std::env::args().next().unwrap_or_else(|| "worker".into());

@@ -25,6 +25,18 @@ impl JobError {
 
     /// The same error, with texts so short that it fits [`LARGEST`](JobError::LARGEST) bytes. Only texts
     /// are cut, and lists of more members or ends than anybody reads.
+    ///
+    /// ```
+    /// use brigade_protocol::codec::encode;
+    /// use brigade_protocol::error::{Failure, JobError};
+    /// use brigade_protocol::id::JobId;
+    ///
+    /// let why = Failure::Refused("no ".repeat(1_000_000));
+    /// let error = JobError::unstarted(JobId(1), "pow".into(), None, why).bounded();
+    /// assert!(encode(&error)?.len() <= JobError::LARGEST);
+    /// assert!(error.cause().starts_with("no no no "));
+    /// # Ok::<(), brigade_protocol::codec::EncodeError>(())
+    /// ```
     #[must_use]
     pub fn bounded(mut self) -> Self {
         let facts = &mut *self.0;

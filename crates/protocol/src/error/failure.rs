@@ -9,6 +9,14 @@ use crate::id::JobId;
 use crate::message::{Exit, TaskError, TaskErrorKind};
 
 /// Why a job gave no result.
+///
+/// ```
+/// use brigade_protocol::error::Failure;
+/// use brigade_protocol::message::Exit;
+///
+/// let failure = Failure::Crashed(Exit::Signal(11));
+/// assert_eq!(failure.name(), "crashed");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Failure {
@@ -36,6 +44,13 @@ pub enum Failure {
 }
 
 /// One job of a [`Failure::Deadlock`].
+///
+/// ```
+/// use brigade_protocol::error::Member;
+/// use brigade_protocol::id::JobId;
+///
+/// assert_eq!(Member { job: JobId(42), name: "fetch".into() }.to_string(), "job 42 (fetch)");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Member {
     /// The job.
@@ -55,6 +70,13 @@ impl fmt::Display for Member {
 impl Failure {
     /// Its name in records: `failed`, `panicked`, `undecodable`, `crashed`, `timed-out`,
     /// `cancelled`, `quarantined`, `deadlock`, `pool-gave-up`, `refused`.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use brigade_protocol::error::Failure;
+    ///
+    /// assert_eq!(Failure::TimedOut(Duration::from_secs(1)).name(), "timed-out");
+    /// ```
     pub fn name(&self) -> &'static str {
         match self {
             Self::Failed(_) => "failed",
@@ -71,6 +93,14 @@ impl Failure {
     }
 
     /// Whether a worker's death is the cause, so that its last words belong to it.
+    ///
+    /// ```
+    /// use brigade_protocol::error::Failure;
+    /// use brigade_protocol::message::Exit;
+    ///
+    /// assert!(Failure::Crashed(Exit::Code(0)).is_a_death());
+    /// assert!(!Failure::Cancelled.is_a_death());
+    /// ```
     pub fn is_a_death(&self) -> bool {
         matches!(self, Self::Crashed(_) | Self::Quarantined(_) | Self::TimedOut(_))
     }

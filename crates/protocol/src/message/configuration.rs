@@ -6,6 +6,14 @@ use super::{Form, TaskError};
 use crate::id::TaskId;
 
 /// How a fork server and all its workers are to be. The default changes nothing.
+///
+/// ```
+/// use brigade_protocol::message::{Configuration, Request};
+///
+/// let configuration = Configuration { nice: 10, ..Configuration::default() };
+/// let request = Request::Configure(configuration);
+/// # assert!(matches!(request, Request::Configure(_)));
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Configuration {
     /// What is added to the niceness, from 0 to 19.
@@ -19,6 +27,15 @@ pub struct Configuration {
 }
 
 /// A call that belongs to no job; its output is not wanted.
+///
+/// ```
+/// use brigade_protocol::id::TaskId;
+/// use brigade_protocol::message::{Configuration, Form, Initializer};
+///
+/// let load = Initializer { task: TaskId(0), form: Form::Json, arguments: b"[\"table\"]".to_vec() };
+/// let configuration = Configuration { initializer: Some(load), ..Configuration::default() };
+/// # assert_eq!(configuration.worker_initializer, None);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Initializer {
     /// What to run.
@@ -31,6 +48,13 @@ pub struct Initializer {
 }
 
 /// Why a fork server cannot be as [`Request::Configure`](super::Request::Configure) said.
+///
+/// ```
+/// use brigade_protocol::message::ConfigurationError;
+///
+/// let error = ConfigurationError::Threads(2);
+/// assert_eq!(error.to_string(), "its initializer left 2 threads running");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum ConfigurationError {
     /// The niceness cannot be changed; the system's error number.

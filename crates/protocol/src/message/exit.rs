@@ -5,6 +5,13 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 /// How a process ended.
+///
+/// ```
+/// use brigade_protocol::message::Exit;
+///
+/// assert_eq!(Exit::Code(7).to_string(), "exited with code 7");
+/// assert_eq!(Exit::Signal(9).to_string(), "was killed by SIGKILL");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Exit {
     /// It exited with this code.
@@ -17,6 +24,13 @@ pub enum Exit {
 
 impl Exit {
     /// The name of the signal, `SIGSEGV`, if one killed the process and it has a name.
+    ///
+    /// ```
+    /// use brigade_protocol::message::Exit;
+    ///
+    /// assert_eq!(Exit::Signal(11).signal_name(), Some("SIGSEGV"));
+    /// assert_eq!(Exit::Signal(40).signal_name(), None);
+    /// ```
     pub fn signal_name(self) -> Option<&'static str> {
         /// By number, as on every Linux but Alpha, MIPS, PA-RISC and SPARC.
         const NAMES: [&str; 32] = [

@@ -23,6 +23,24 @@ pub const MOST_HANDLES: usize = 4096;
 pub const LONGEST_LABEL: usize = 256;
 
 /// A job on its way from a running job to the supervisor.
+///
+/// ```
+/// use brigade_protocol::id::{JobId, TaskId, Ticket, WorkerId};
+/// use brigade_protocol::message::{Form, FromWorker, Options, Submit, Value};
+///
+/// // Job 42, which runs with worker 7, submits the first job of that worker's.
+/// let submit = Submit {
+///     parent: Ticket::from(JobId(42)),
+///     job: JobId::nested(WorkerId(7), 1),
+///     task: TaskId(0),
+///     form: Form::Bincode,
+///     arguments: Value::Inline(&[21]),
+///     options: Options::default(),
+///     handles: vec![],
+/// };
+/// let message = FromWorker::Submit(submit);
+/// # assert!(matches!(message, FromWorker::Submit(_)));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Submit<'a> {
     /// The attempt that submits it.
@@ -44,6 +62,14 @@ pub struct Submit<'a> {
 }
 
 /// How a job is to be run, where it differs from its pool's ways.
+///
+/// ```
+/// use std::time::Duration;
+/// use brigade_protocol::message::Options;
+///
+/// let options = Options { timeout: Some(Duration::from_secs(1)), ..Options::default() };
+/// assert_eq!((options.retries, options.priority), (None, 0));
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Options {
     /// From an attempt's start to its end.
@@ -59,6 +85,15 @@ pub struct Options {
 }
 
 /// What a running job may ask about another.
+///
+/// ```
+/// use brigade_protocol::id::{JobId, Ticket, WorkerId};
+/// use brigade_protocol::message::{FromWorker, Question};
+///
+/// let (asker, job) = (Ticket::from(JobId(42)), JobId::nested(WorkerId(7), 1));
+/// let ask = FromWorker::Ask { asker, job, question: Question::IsRunning };
+/// # assert!(matches!(ask, FromWorker::Ask { .. }));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Question {
     /// Cancel it unless it has been started: did that end it?

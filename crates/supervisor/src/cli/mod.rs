@@ -54,12 +54,33 @@ mod code {
 }
 
 /// Runs the program with the built-in tasks.
+///
+/// ```no_run
+/// fn main() -> std::process::ExitCode {
+///     brigade_supervisor::cli::main()
+/// }
+/// ```
 pub fn main() -> ExitCode {
     main_with(&brigade_worker::builtin::registry())
 }
 
 /// Runs the program with these tasks. Call it first thing in `main`: in a process that was started
 /// as a worker program it does not return.
+///
+/// ```no_run
+/// use brigade::{Registry, task};
+///
+/// /// Says hello.
+/// #[task]
+/// fn hello(name: String) -> String {
+///     format!("hello, {name}")
+/// }
+///
+/// // A supervisor with the tasks of this program.
+/// fn main() -> std::process::ExitCode {
+///     brigade_supervisor::cli::main_with(&Registry::gathered().expect("their names differ"))
+/// }
+/// ```
 pub fn main_with(registry: &Registry) -> ExitCode {
     brigade_worker::init_with(registry);
     let panicked = notice_panics();

@@ -7,6 +7,25 @@ use brigade_protocol::message::{BuildId, Exit, TaskError, TaskErrorKind};
 use super::quote;
 
 /// Why an initializer did not do its work.
+///
+/// ```
+/// use brigade::{InitializerError, ProcessPool, StartError, task};
+/// # brigade::test_support!();
+///
+/// #[task]
+/// fn open(file: String) -> std::io::Result<()> {
+///     std::fs::File::open(file).map(drop)
+/// }
+///
+/// # fn main() {
+/// let builder = ProcessPool::builder().workers(1).initializer(open("/no/such/file".to_owned()));
+/// let error = builder.build().unwrap_err();
+/// let StartError::Initializer { source: InitializerError::Failed(why), .. } = error else {
+///     panic!("{error}");
+/// };
+/// assert!(why.message.starts_with("No such file"));
+/// # }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum InitializerError {

@@ -23,6 +23,21 @@ pub(super) const LEAVING: Duration = Duration::from_secs(2);
 impl Scheduler {
     /// When [`Event::TimePassed`](super::Event::TimePassed) should next be sent, if nothing happens
     /// first.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use brigade_protocol::id::{JobId, Seq, SlotId, TaskId, Ticket, WorkerId};
+    /// # use brigade_supervisor::scheduler::*;
+    /// # let restarts = RestartIntensity::of(1);
+    /// # let config = Config {
+    /// #     slots: 1, threads: 1, most_waiting: 8, can_kill: true, prefetch: Prefetch::Auto, restarts,
+    /// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, max_jobs: None,
+    /// # };
+    /// # let mut scheduler = Scheduler::new(config);
+    /// # let worker = WorkerId(0);
+    /// let _ = scheduler.handle(Time::ZERO, []);
+    /// assert_eq!(scheduler.next_deadline(), Some(Duration::from_secs(4)), "to be ready by then");
+    /// ```
     pub fn next_deadline(&self) -> Option<Time> {
         let stop = match self.phase {
             Phase::Stopping { kill_at } if !self.jobs.is_empty() => Some(kill_at),

@@ -62,6 +62,24 @@ pub use self::worker::Why;
 pub type Time = Duration;
 
 /// Policy, fixed for the life of the pool.
+///
+/// ```
+/// use std::time::Duration;
+/// use brigade_supervisor::scheduler::{Config, Prefetch, RestartIntensity, Scheduler};
+///
+/// let config = Config {
+///     slots: 4,
+///     threads: 1,
+///     most_waiting: 256,
+///     can_kill: true,
+///     prefetch: Prefetch::Auto,
+///     start_timeout: Duration::from_secs(4),
+///     restarts: RestartIntensity::of(4),
+///     server_restarts: RestartIntensity::of_server(),
+///     max_jobs: None,
+/// };
+/// assert_eq!(Scheduler::new(config).handle(Duration::ZERO, []).len(), 4, "workers to be spawned");
+/// ```
 #[derive(Clone, Debug)]
 pub struct Config {
     /// How many workers; [`Event::Resized`] changes it.
@@ -114,6 +132,29 @@ enum Slot {
 }
 
 /// The state machine. See the [module documentation](self).
+///
+/// ```
+/// # use std::time::Duration;
+/// # use brigade_protocol::id::{JobId, Seq, SlotId, TaskId, Ticket, WorkerId};
+/// # use brigade_supervisor::scheduler::*;
+/// # let restarts = RestartIntensity::of(1);
+/// # let config = Config {
+/// #     slots: 1, threads: 1, most_waiting: 8, can_kill: true, prefetch: Prefetch::Auto, restarts,
+/// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, max_jobs: None,
+/// # };
+/// # let (limits, parent) = (Limits::default(), None);
+/// # let job = JobSpec { job: JobId(1), task: TaskId(0), size: 8, limits, parent };
+/// let mut scheduler = Scheduler::new(config);
+/// let (now, worker, ticket) = (Time::ZERO, WorkerId(0), Ticket::from(JobId(1)));
+/// let actions = scheduler.handle(now, [Event::Submitted(job)]);
+/// assert_eq!(actions, [Action::Spawn(worker, SlotId(0))]);
+/// let actions = scheduler.handle(now, [Event::Spawned(worker), Event::WorkerReady(worker)]);
+/// assert_eq!(actions, [Action::Dispatch(worker, Seq(1), vec![ticket])]);
+///
+/// let reply = Reply { ticket, ran: (now, now), result: Ok(vec![42]) };
+/// let actions = scheduler.handle(now, [Event::Replied(worker, reply)]);
+/// assert!(matches!(&actions[..], [Action::Settle(JobId(1), Settled { result: Ok(_), .. })]));
+/// ```
 #[derive(Debug)]
 pub struct Scheduler {
     config: Config,
@@ -135,6 +176,19 @@ pub struct Scheduler {
 
 impl Scheduler {
     /// A pool that has a fork server and no worker yet.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use brigade_protocol::id::{JobId, Seq, SlotId, TaskId, Ticket, WorkerId};
+    /// # use brigade_supervisor::scheduler::*;
+    /// # let restarts = RestartIntensity::of(1);
+    /// # let config = Config {
+    /// #     slots: 1, threads: 1, most_waiting: 8, can_kill: true, prefetch: Prefetch::Auto, restarts,
+    /// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, max_jobs: None,
+    /// # };
+    /// let mut scheduler = Scheduler::new(config);
+    /// assert_eq!(scheduler.handle(Time::ZERO, []), [Action::Spawn(WorkerId(0), SlotId(0))]);
+    /// ```
     pub fn new(config: Config) -> Self {
         Self {
             phase: Phase::Running,
@@ -154,6 +208,24 @@ impl Scheduler {
     }
 
     /// Takes in what happened and returns what must be done about it, in order.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use brigade_protocol::id::{JobId, Seq, SlotId, TaskId, Ticket, WorkerId};
+    /// # use brigade_supervisor::scheduler::*;
+    /// # let restarts = RestartIntensity::of(1);
+    /// # let config = Config {
+    /// #     slots: 1, threads: 1, most_waiting: 8, can_kill: true, prefetch: Prefetch::Auto, restarts,
+    /// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, max_jobs: None,
+    /// # };
+    /// # let mut scheduler = Scheduler::new(config);
+    /// # let worker = WorkerId(0);
+    /// let _ = scheduler.handle(Time::ZERO, []);
+    /// let _ = scheduler.handle(Time::ZERO, [Event::Spawned(worker)]);
+    /// // Then nothing happened, until it was late: the worker was not ready in time.
+    /// let actions = scheduler.handle(Duration::from_secs(5), [Event::TimePassed]);
+    /// assert_eq!(actions, [Action::Kill(worker, Why::StartTimedOut)]);
+    /// ```
     pub fn handle(&mut self, now: Time, events: impl IntoIterator<Item = Event>) -> Vec<Action> {
         let mut actions = Vec::new();
         for event in events {
@@ -170,6 +242,22 @@ impl Scheduler {
     }
 
     /// True once the pool has ended: every job is settled, no worker is left.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use brigade_protocol::id::{JobId, Seq, SlotId, TaskId, Ticket, WorkerId};
+    /// # use brigade_supervisor::scheduler::*;
+    /// # let restarts = RestartIntensity::of(1);
+    /// # let config = Config {
+    /// #     slots: 1, threads: 1, most_waiting: 8, can_kill: true, prefetch: Prefetch::Auto, restarts,
+    /// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, max_jobs: None,
+    /// # };
+    /// # let mut scheduler = Scheduler::new(config);
+    /// # let worker = WorkerId(0);
+    /// assert!(!scheduler.is_finished());
+    /// let _ = scheduler.handle(Time::ZERO, [Event::EndRequested(Ending::Drain)]);
+    /// assert!(scheduler.is_finished(), "for no worker has been spawned yet");
+    /// ```
     pub fn is_finished(&self) -> bool {
         self.phase != Phase::Running
             && self.jobs.is_empty()
@@ -177,6 +265,20 @@ impl Scheduler {
     }
 
     /// Why the pool gave up, if it did.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use brigade_protocol::id::{JobId, Seq, SlotId, TaskId, Ticket, WorkerId};
+    /// # use brigade_supervisor::scheduler::*;
+    /// # let restarts = RestartIntensity::of(1);
+    /// # let config = Config {
+    /// #     slots: 1, threads: 1, most_waiting: 8, can_kill: true, prefetch: Prefetch::Auto, restarts,
+    /// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, max_jobs: None,
+    /// # };
+    /// # let mut scheduler = Scheduler::new(config);
+    /// # let worker = WorkerId(0);
+    /// assert_eq!(scheduler.gave_up(), None);
+    /// ```
     pub fn gave_up(&self) -> Option<&str> {
         match &self.phase {
             Phase::GaveUp(reason) => Some(reason),
@@ -185,21 +287,98 @@ impl Scheduler {
     }
 
     /// Jobs that are with no worker.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use brigade_protocol::id::{JobId, Seq, SlotId, TaskId, Ticket, WorkerId};
+    /// # use brigade_supervisor::scheduler::*;
+    /// # let restarts = RestartIntensity::of(1);
+    /// # let config = Config {
+    /// #     slots: 1, threads: 1, most_waiting: 8, can_kill: true, prefetch: Prefetch::Auto, restarts,
+    /// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, max_jobs: None,
+    /// # };
+    /// # let (limits, parent) = (Limits::default(), None);
+    /// # let job = JobSpec { job: JobId(1), task: TaskId(0), size: 8, limits, parent };
+    /// # let mut scheduler = Scheduler::new(config);
+    /// # let worker = WorkerId(0);
+    /// let _ = scheduler.handle(Time::ZERO, [Event::Submitted(job)]);
+    /// assert_eq!(scheduler.queued(), 1, "until there is a worker");
+    /// ```
     pub fn queued(&self) -> usize {
         self.jobs.queued()
     }
 
     /// What has happened so far.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use brigade_protocol::id::{JobId, Seq, SlotId, TaskId, Ticket, WorkerId};
+    /// # use brigade_supervisor::scheduler::*;
+    /// # let restarts = RestartIntensity::of(1);
+    /// # let config = Config {
+    /// #     slots: 1, threads: 1, most_waiting: 8, can_kill: true, prefetch: Prefetch::Auto, restarts,
+    /// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, max_jobs: None,
+    /// # };
+    /// # let (limits, parent) = (Limits::default(), None);
+    /// # let job = JobSpec { job: JobId(1), task: TaskId(0), size: 8, limits, parent };
+    /// # let mut scheduler = Scheduler::new(config);
+    /// # let worker = WorkerId(0);
+    /// let _ = scheduler.handle(Time::ZERO, [Event::Submitted(job)]);
+    /// assert_eq!(scheduler.statistics().submitted, 1);
+    /// ```
     pub fn statistics(&self) -> Statistics {
         self.jobs.statistics
     }
 
     /// Whether an attempt at this job waits for another job.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use brigade_protocol::id::{JobId, Seq, SlotId, TaskId, Ticket, WorkerId};
+    /// # use brigade_supervisor::scheduler::*;
+    /// # let restarts = RestartIntensity::of(1);
+    /// # let config = Config {
+    /// #     slots: 1, threads: 1, most_waiting: 8, can_kill: true, prefetch: Prefetch::Auto, restarts,
+    /// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, max_jobs: None,
+    /// # };
+    /// # let (limits, parent) = (Limits::default(), None);
+    /// # let job = JobSpec { job: JobId(1), task: TaskId(0), size: 8, limits, parent };
+    /// # let mut scheduler = Scheduler::new(config);
+    /// # let worker = WorkerId(0);
+    /// # let _ = scheduler.handle(Time::ZERO, []);
+    /// # let _ = scheduler.handle(Time::ZERO, [Event::Spawned(worker), Event::WorkerReady(worker)]);
+    /// let waiter = Ticket::from(JobId(1));
+    /// let other = JobSpec { job: JobId(2), ..job };
+    /// let _ = scheduler.handle(Time::ZERO, [Event::Submitted(job), Event::Submitted(other)]);
+    /// let wait = Event::WaitBegan { worker, waiter, jobs: vec![JobId(2)] };
+    /// let _ = scheduler.handle(Time::ZERO, [wait]);
+    /// assert!(scheduler.is_waiting(JobId(1)));
+    /// ```
     pub fn is_waiting(&self, job: JobId) -> bool {
         self.jobs.wait_of(job).is_some()
     }
 
     /// The worker that this job is with.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use brigade_protocol::id::{JobId, Seq, SlotId, TaskId, Ticket, WorkerId};
+    /// # use brigade_supervisor::scheduler::*;
+    /// # let restarts = RestartIntensity::of(1);
+    /// # let config = Config {
+    /// #     slots: 1, threads: 1, most_waiting: 8, can_kill: true, prefetch: Prefetch::Auto, restarts,
+    /// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, max_jobs: None,
+    /// # };
+    /// # let (limits, parent) = (Limits::default(), None);
+    /// # let job = JobSpec { job: JobId(1), task: TaskId(0), size: 8, limits, parent };
+    /// # let mut scheduler = Scheduler::new(config);
+    /// # let worker = WorkerId(0);
+    /// # let _ = scheduler.handle(Time::ZERO, []);
+    /// # let _ = scheduler.handle(Time::ZERO, [Event::Spawned(worker), Event::WorkerReady(worker)]);
+    /// let _ = scheduler.handle(Time::ZERO, [Event::Submitted(job)]);
+    /// assert_eq!(scheduler.worker_of(JobId(1)), Some(worker));
+    /// assert_eq!(scheduler.worker_of(JobId(2)), None);
+    /// ```
     pub fn worker_of(&self, job: JobId) -> Option<WorkerId> {
         match self.jobs.place(job) {
             Some(Place::With(worker)) => Some(worker),
@@ -208,6 +387,27 @@ impl Scheduler {
     }
 
     /// Whether this attempt is with this worker.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use brigade_protocol::id::{JobId, Seq, SlotId, TaskId, Ticket, WorkerId};
+    /// # use brigade_supervisor::scheduler::*;
+    /// # let restarts = RestartIntensity::of(1);
+    /// # let config = Config {
+    /// #     slots: 1, threads: 1, most_waiting: 8, can_kill: true, prefetch: Prefetch::Auto, restarts,
+    /// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, max_jobs: None,
+    /// # };
+    /// # let (limits, parent) = (Limits::default(), None);
+    /// # let job = JobSpec { job: JobId(1), task: TaskId(0), size: 8, limits, parent };
+    /// # let mut scheduler = Scheduler::new(config);
+    /// # let worker = WorkerId(0);
+    /// # let _ = scheduler.handle(Time::ZERO, []);
+    /// # let _ = scheduler.handle(Time::ZERO, [Event::Spawned(worker), Event::WorkerReady(worker)]);
+    /// let _ = scheduler.handle(Time::ZERO, [Event::Submitted(job)]);
+    /// let first = Ticket::from(JobId(1));
+    /// assert!(scheduler.holds(worker, first));
+    /// assert!(!scheduler.holds(worker, Ticket { attempt: 2, ..first }));
+    /// ```
     pub fn holds(&self, worker: WorkerId, ticket: Ticket) -> bool {
         match self.seats.get(&worker).map(|&seat| &self.slots[seat]) {
             Some(Slot::Taken(worker)) => worker.held.iter().any(|held| held.ticket == ticket),
@@ -217,6 +417,18 @@ impl Scheduler {
 
     /// How many unsettled jobs the pool can make use of: two frames with each worker and as many
     /// queued, but no more than 32,768 unless it has that many workers.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use brigade_protocol::id::{JobId, Seq, SlotId, TaskId, Ticket, WorkerId};
+    /// # use brigade_supervisor::scheduler::*;
+    /// # let restarts = RestartIntensity::of(1);
+    /// # let config = Config {
+    /// #     slots: 1, threads: 1, most_waiting: 8, can_kill: true, prefetch: Prefetch::Auto, restarts,
+    /// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, max_jobs: None,
+    /// # };
+    /// assert!(Scheduler::new(config).appetite() >= 4);
+    /// ```
     pub fn appetite(&self) -> usize {
         let frame = self.batches.largest().max(usize::from(self.config.threads));
         let slots = self.config.slots as usize;
@@ -224,6 +436,25 @@ impl Scheduler {
     }
 
     /// The job that holds this place with this worker.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use brigade_protocol::id::{JobId, Seq, SlotId, TaskId, Ticket, WorkerId};
+    /// # use brigade_supervisor::scheduler::*;
+    /// # let restarts = RestartIntensity::of(1);
+    /// # let config = Config {
+    /// #     slots: 1, threads: 1, most_waiting: 8, can_kill: true, prefetch: Prefetch::Auto, restarts,
+    /// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, max_jobs: None,
+    /// # };
+    /// # let (limits, parent) = (Limits::default(), None);
+    /// # let job = JobSpec { job: JobId(1), task: TaskId(0), size: 8, limits, parent };
+    /// # let mut scheduler = Scheduler::new(config);
+    /// # let worker = WorkerId(0);
+    /// # let _ = scheduler.handle(Time::ZERO, []);
+    /// # let _ = scheduler.handle(Time::ZERO, [Event::Spawned(worker), Event::WorkerReady(worker)]);
+    /// let _ = scheduler.handle(Time::ZERO, [Event::Submitted(job)]);
+    /// assert_eq!(scheduler.held(worker, Seq(1)), Some(JobId(1)));
+    /// ```
     pub fn held(&self, worker: WorkerId, seq: Seq) -> Option<JobId> {
         match self.seats.get(&worker).map(|&seat| &self.slots[seat]) {
             Some(Slot::Taken(worker)) => worker.held_at(seq).map(|held| held.ticket.job),

@@ -6,6 +6,14 @@ use brigade_protocol::id::WorkerId;
 use super::Time;
 
 /// The end of a job, told once.
+///
+/// ```
+/// use brigade_supervisor::scheduler::{Failure, Settled};
+///
+/// let (result, worker, ran) = (Err(Failure::Cancelled), None, None);
+/// let cancelled = Settled { result, attempts: 0, allowed: 1, worker, ran };
+/// assert_eq!(cancelled.result.map_err(|failure| failure.name()), Err("cancelled"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settled {
     /// The encoded output, or why there is none.

@@ -8,6 +8,13 @@ use brigade_protocol::message::Options;
 use super::Time;
 
 /// How long one attempt at a job may take and how often the job is tried.
+///
+/// ```
+/// use brigade_supervisor::Limits;
+///
+/// let patient = Limits { retries: 5, ..Limits::default() };
+/// assert_eq!((patient.timeout, patient.crash_retries), (None, 2));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// From an attempt's start to its end.
@@ -40,6 +47,14 @@ impl Default for Limits {
 }
 
 /// How many jobs may wait with a worker while it runs another.
+///
+/// ```
+/// use brigade::{Prefetch, ThreadPool};
+///
+/// let pool = ThreadPool::builder().workers(2).prefetch(Prefetch::AtMost(0)).build()?;
+/// assert_eq!(pool.submit_fn(|| 7).result()?, 7);
+/// # Ok::<(), brigade::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Prefetch {
     /// One if jobs are long; frames that hold about a millisecond of work if they are short.
@@ -52,6 +67,16 @@ pub enum Prefetch {
 /// At most `max` deaths that are no job's fault `within` any such span; beyond it the pool gives up.
 /// (Erlang/OTP's `intensity` and `period`.) A reply from any worker proves that the worker program
 /// works, and the count begins anew.
+///
+/// ```
+/// use std::time::Duration;
+/// use brigade::{RestartIntensity, ThreadPool};
+///
+/// let once = RestartIntensity { max: 1, within: Duration::from_secs(10) };
+/// let pool = ThreadPool::builder().workers(2).restart_intensity(once).build()?;
+/// assert_eq!(pool.gave_up(), None);
+/// # Ok::<(), brigade::StartError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RestartIntensity {
     /// How many.
@@ -62,12 +87,25 @@ pub struct RestartIntensity {
 
 impl RestartIntensity {
     /// For the fork server: ten in a minute, because one that hangs is found out in seconds only.
+    ///
+    /// ```
+    /// use brigade::RestartIntensity;
+    ///
+    /// assert_eq!(RestartIntensity::of_server().max, 10);
+    /// ```
     pub fn of_server() -> Self {
         Self { max: 10, within: Duration::from_mins(1) }
     }
 
     /// For a pool of so many workers: three deaths for each within ten seconds, for all may be killed
     /// at once and again; but at least ten.
+    ///
+    /// ```
+    /// use brigade::RestartIntensity;
+    ///
+    /// assert_eq!(RestartIntensity::of(8).max, 24);
+    /// assert_eq!(RestartIntensity::of(1).max, 10);
+    /// ```
     pub fn of(workers: usize) -> Self {
         Self { max: workers.saturating_mul(3).max(10), within: Duration::from_secs(10) }
     }

@@ -3,6 +3,16 @@
 use super::Failure;
 
 /// What a pool has done since it began.
+///
+/// ```
+/// use brigade::{Statistics, ThreadPool, builtin::prime_count};
+///
+/// let pool = ThreadPool::builder().workers(1).retries(1).build()?;
+/// pool.scope(|scope| [10, u64::MAX].map(|to| scope.submit(prime_count(0, to))));
+/// let Statistics { submitted, succeeded, failed, retried, .. } = pool.statistics();
+/// assert_eq!((submitted, succeeded, failed, retried), (2, 1, 1, 1));
+/// # Ok::<(), brigade::StartError>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Statistics {
@@ -26,6 +36,15 @@ pub struct Statistics {
 
 impl Statistics {
     /// Jobs settled.
+    ///
+    /// ```
+    /// use brigade::{ThreadPool, builtin::prime_count};
+    ///
+    /// let pool = ThreadPool::builder().workers(1).build()?;
+    /// assert!(pool.map([10, 100, u64::MAX].map(|to| prime_count(0, to))).count() == 3);
+    /// assert_eq!(pool.statistics().settled(), 3);
+    /// # Ok::<(), brigade::StartError>(())
+    /// ```
     pub fn settled(&self) -> u64 {
         self.succeeded + self.failed + self.cancelled
     }

@@ -8,6 +8,16 @@ use brigade_protocol::message::{Exit, TaskError};
 use super::{Failure, Limits, Settled, Time, Why};
 
 /// A job as the scheduler sees it.
+///
+/// ```
+/// use brigade_protocol::id::{JobId, TaskId};
+/// use brigade_supervisor::scheduler::{Event, JobSpec, Limits};
+///
+/// let limits = Limits { priority: 1, ..Limits::default() };
+/// let job = JobSpec { job: JobId(42), task: TaskId(0), size: 8, limits, parent: None };
+/// let event = Event::Submitted(job);
+/// # assert!(matches!(event, Event::Submitted(_)));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct JobSpec {
     /// Its id.
@@ -23,6 +33,17 @@ pub struct JobSpec {
 }
 
 /// What the scoreboard says of one run thread of a worker.
+///
+/// ```
+/// use std::time::Duration;
+/// use brigade_protocol::id::{Seq, WorkerId};
+/// use brigade_supervisor::scheduler::{Event, Lane};
+///
+/// let (started, finished) = (Seq(3), Seq(2));
+/// let lane = Lane { started, since: Duration::from_secs(7), finished, progress: None };
+/// let event = Event::Observed(WorkerId(0), vec![lane]);
+/// # assert!(matches!(event, Event::Observed(..)));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lane {
     /// What it runs or last ran.
@@ -43,6 +64,17 @@ impl Lane {
 }
 
 /// How one attempt ended, by its worker's word.
+///
+/// ```
+/// use std::time::Duration;
+/// use brigade_protocol::id::{JobId, WorkerId};
+/// use brigade_supervisor::scheduler::{Event, Reply};
+///
+/// let ran = (Duration::from_secs(7), Duration::from_secs(8));
+/// let reply = Reply { ticket: JobId(42).into(), ran, result: Ok(vec![42]) };
+/// let event = Event::Replied(WorkerId(0), reply);
+/// # assert!(matches!(event, Event::Replied(..)));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
     /// The attempt.
@@ -54,6 +86,22 @@ pub struct Reply {
 }
 
 /// How the pool is to end; a graver one replaces a lighter one.
+///
+/// ```
+/// # use std::time::Duration;
+/// # use brigade_protocol::id::{JobId, Seq, SlotId, TaskId, Ticket, WorkerId};
+/// # use brigade_supervisor::scheduler::*;
+/// # let restarts = RestartIntensity::of(1);
+/// # let config = Config {
+/// #     slots: 1, threads: 1, most_waiting: 8, can_kill: true, prefetch: Prefetch::Auto, restarts,
+/// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, max_jobs: None,
+/// # };
+/// # let mut scheduler = Scheduler::new(config);
+/// # let worker = WorkerId(0);
+/// let _ = scheduler.handle(Time::ZERO, []);
+/// let abort = Event::EndRequested(Ending::Abort);
+/// assert_eq!(scheduler.handle(Time::ZERO, [abort]), [Action::Kill(worker, Why::Ended)]);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
     /// Finish what there is.
@@ -65,6 +113,25 @@ pub enum Ending {
 }
 
 /// Something that happened outside.
+///
+/// ```
+/// # use std::time::Duration;
+/// # use brigade_protocol::id::{JobId, Seq, SlotId, TaskId, Ticket, WorkerId};
+/// # use brigade_supervisor::scheduler::*;
+/// # let restarts = RestartIntensity::of(1);
+/// # let config = Config {
+/// #     slots: 1, threads: 1, most_waiting: 8, can_kill: true, prefetch: Prefetch::Auto, restarts,
+/// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, max_jobs: None,
+/// # };
+/// # let (limits, parent) = (Limits::default(), None);
+/// # let job = JobSpec { job: JobId(1), task: TaskId(0), size: 8, limits, parent };
+/// # let mut scheduler = Scheduler::new(config);
+/// # let worker = WorkerId(0);
+/// let events = [Event::Submitted(job), Event::CancelRequested { job: JobId(1), kill: false }];
+/// let actions = scheduler.handle(Time::ZERO, events);
+/// let Action::Settle(JobId(1), settled) = &actions[0] else { panic!("{actions:?}") };
+/// assert_eq!(settled.result, Err(Failure::Cancelled));
+/// ```
 #[derive(Clone, Debug)]
 pub enum Event {
     /// A client asked for this job to be run.
@@ -150,6 +217,27 @@ pub enum Event {
 
 /// Something the shell must now do. Doing it cannot fail: what goes wrong outside comes back as an
 /// [`Event`].
+///
+/// ```
+/// # use std::time::Duration;
+/// # use brigade_protocol::id::{JobId, Seq, SlotId, TaskId, Ticket, WorkerId};
+/// # use brigade_supervisor::scheduler::*;
+/// # let restarts = RestartIntensity::of(1);
+/// # let config = Config {
+/// #     slots: 1, threads: 1, most_waiting: 8, can_kill: true, prefetch: Prefetch::Auto, restarts,
+/// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, max_jobs: None,
+/// # };
+/// # let (limits, parent) = (Limits::default(), None);
+/// # let job = JobSpec { job: JobId(1), task: TaskId(0), size: 8, limits, parent };
+/// # let mut scheduler = Scheduler::new(config);
+/// # let worker = WorkerId(0);
+/// for action in scheduler.handle(Time::ZERO, [Event::Submitted(job)]) {
+///     match action {
+///         Action::Spawn(worker, slot) => assert_eq!((worker.0, slot.0), (0, 0)),
+///         other => panic!("there is nobody who could be told {other:?}"),
+///     }
+/// }
+/// ```
 #[must_use]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {

@@ -45,6 +45,14 @@ pub(super) enum State {
 
 /// Why a worker leaves. What it holds is judged by this at its exit, so that no two attempts of a
 /// job ever overlap.
+///
+/// ```
+/// use brigade_protocol::id::{JobId, Ticket, WorkerId};
+/// use brigade_supervisor::scheduler::{Action, Why};
+///
+/// let kill = Action::Kill(WorkerId(7), Why::JobTimedOut(Ticket::from(JobId(42))));
+/// assert!(matches!(kill, Action::Kill(_, Why::JobTimedOut(ticket)) if ticket.job == JobId(42)));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Why {
     /// No longer needed, and asked to go.

@@ -19,7 +19,7 @@ use crate::shell;
 ///
 /// ```
 /// use std::time::Duration;
-/// use brigade_supervisor::{Prefetch, ThreadPool};
+/// use brigade::{Prefetch, ThreadPool};
 ///
 /// let pool = ThreadPool::builder()
 ///     .workers(2)
@@ -29,7 +29,7 @@ use crate::shell;
 ///     .build()?;
 /// let name = pool.submit_fn(|| std::thread::current().name().map(str::to_owned)).result();
 /// assert!(name.unwrap().unwrap().starts_with("cook-"));
-/// # Ok::<(), brigade_supervisor::StartError>(())
+/// # Ok::<(), brigade::StartError>(())
 /// ```
 #[must_use]
 pub struct ThreadPoolBuilder {
@@ -64,6 +64,13 @@ impl Default for ThreadPoolBuilder {
 
 impl ThreadPoolBuilder {
     /// How many threads, from 1 to 10,000. Default: the CPUs that this process may use.
+    ///
+    /// ```
+    /// # use brigade::ThreadPool;
+    /// let pool = ThreadPool::builder().workers(3).build()?;
+    /// assert!(ThreadPool::builder().workers(0).build().is_err());
+    /// # Ok::<(), brigade::StartError>(())
+    /// ```
     pub fn workers(mut self, workers: usize) -> Self {
         self.workers = workers;
         self
@@ -71,6 +78,16 @@ impl ThreadPoolBuilder {
 
     /// How long an attempt may run, from its start: then the job has timed out, and its thread is left to
     /// itself. Default: without limit.
+    ///
+    /// ```
+    /// # use brigade::ThreadPool;
+    /// use std::time::Duration;
+    /// use brigade::builtin::sleep;
+    ///
+    /// let pool = ThreadPool::builder().workers(1).timeout(Duration::from_millis(10)).build()?;
+    /// assert!(pool.submit(sleep(60.0)).result().unwrap_err().is_timed_out());
+    /// # Ok::<(), brigade::StartError>(())
+    /// ```
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.limits.timeout = Some(timeout);
         self
@@ -78,6 +95,16 @@ impl ThreadPoolBuilder {
 
     /// How often a job is tried again after an error or a panic; not after a time-out, and a closure never.
     /// Default 0.
+    ///
+    /// ```
+    /// # use brigade::ThreadPool;
+    /// use brigade::builtin::prime_count;
+    ///
+    /// let pool = ThreadPool::builder().workers(1).retries(2).build()?;
+    /// let error = pool.submit(prime_count(0, u64::MAX)).result().unwrap_err();
+    /// assert_eq!(error.attempts(), 3);
+    /// # Ok::<(), brigade::StartError>(())
+    /// ```
     pub fn retries(mut self, retries: u32) -> Self {
         self.limits.retries = retries;
         self
@@ -85,6 +112,16 @@ impl ThreadPoolBuilder {
 
     /// How many jobs may wait with a thread while it runs another. Default: as many as measured durations
     /// recommend.
+    ///
+    /// ```
+    /// # use brigade::ThreadPool;
+    /// use brigade::Prefetch;
+    ///
+    /// // For few long jobs: each goes to a thread only when that has nothing else to do.
+    /// let pool = ThreadPool::builder().workers(1).prefetch(Prefetch::AtMost(0)).build()?;
+    /// # assert_eq!(pool.gave_up(), None);
+    /// # Ok::<(), brigade::StartError>(())
+    /// ```
     pub fn prefetch(mut self, prefetch: Prefetch) -> Self {
         self.prefetch = prefetch;
         self
@@ -92,6 +129,23 @@ impl ThreadPoolBuilder {
 
     /// How many jobs may be queued, that is submitted and not given to a thread: then submitting blocks.
     /// Jobs that are submitted by jobs are not held up. At least 1. Default: without bound.
+    ///
+    /// ```
+    /// # use brigade::ThreadPool;
+    /// use std::sync::mpsc::channel;
+    /// use brigade::{Prefetch, builtin::prime_count};
+    ///
+    /// let builder = ThreadPool::builder().workers(1).prefetch(Prefetch::AtMost(0));
+    /// let pool = builder.max_queued(1).build()?;
+    /// let (go, gone) = channel::<()>();
+    /// let (start, started) = channel();
+    /// pool.submit_fn(move || (start.send(()), gone.recv()));
+    /// started.recv()?;
+    /// pool.submit(prime_count(0, 100)); // is the one that is queued
+    /// assert!(pool.try_submit(prime_count(0, 100)).is_err());
+    /// # drop(go);
+    /// # Ok::<(), brigade::Error>(())
+    /// ```
     pub fn max_queued(mut self, jobs: usize) -> Self {
         self.max_queued = Some(jobs);
         self
@@ -99,6 +153,16 @@ impl ThreadPoolBuilder {
 
     /// How many jobs may wait for other jobs at once. For each of them another thread runs, so it bounds the
     /// number of threads; a wait beyond it fails with an error. At most 10,000. Default 256.
+    ///
+    /// ```
+    /// # use brigade::ThreadPool;
+    /// use brigade::builtin::prime_count;
+    ///
+    /// let pool = ThreadPool::builder().workers(1).max_waiting(0).build()?;
+    /// let waits = |context: &brigade::Context| context.wait(context.submit(prime_count(0, 100)));
+    /// assert!(pool.submit_with(waits).result()?.is_err());
+    /// # Ok::<(), brigade::Error>(())
+    /// ```
     pub fn max_waiting(mut self, jobs: usize) -> Self {
         self.max_waiting = jobs;
         self
@@ -106,18 +170,46 @@ impl ThreadPoolBuilder {
 
     /// How many threads may fail to start before the pool gives up. Default: three for each, but at least
     /// ten, within 10 s.
+    ///
+    /// ```
+    /// # use brigade::ThreadPool;
+    /// use std::time::Duration;
+    /// use brigade::RestartIntensity;
+    ///
+    /// let restarts = RestartIntensity { max: 100, within: Duration::from_secs(60) };
+    /// let pool = ThreadPool::builder().workers(1).restart_intensity(restarts).build()?;
+    /// assert_eq!(pool.gave_up(), None);
+    /// # Ok::<(), brigade::StartError>(())
+    /// ```
     pub fn restart_intensity(mut self, restarts: RestartIntensity) -> Self {
         self.restarts = Some(restarts);
         self
     }
 
     /// What the names of the threads begin with; the slot follows. Default `brigade`.
+    ///
+    /// ```
+    /// # use brigade::ThreadPool;
+    /// let pool = ThreadPool::builder().workers(1).thread_name("cook").build()?;
+    /// let name = pool.submit_fn(|| std::thread::current().name().map(str::to_owned));
+    /// assert_eq!(name.result()?.as_deref(), Some("cook-0"));
+    /// # Ok::<(), brigade::Error>(())
+    /// ```
     pub fn thread_name(mut self, prefix: impl Into<String>) -> Self {
         self.name = prefix.into();
         self
     }
 
     /// The size of each thread's stack, in bytes. Default: what the standard library takes, 2 MiB.
+    ///
+    /// ```
+    /// # use brigade::ThreadPool;
+    /// let mebibyte = 1 << 20;
+    /// let pool = ThreadPool::builder().workers(1).stack_size(16 * mebibyte).build()?;
+    /// let sum = pool.submit_fn(move || [1_u8; 4 << 20].iter().map(|n| usize::from(*n)).sum::<usize>());
+    /// assert_eq!(sum.result()?, 4 * mebibyte);
+    /// # Ok::<(), brigade::Error>(())
+    /// ```
     pub fn stack_size(mut self, bytes: usize) -> Self {
         self.stack = Some(bytes);
         self
@@ -128,14 +220,14 @@ impl ThreadPoolBuilder {
     /// gives up with the message of the panic.
     ///
     /// ```
-    /// use brigade_supervisor::ThreadPool;
+    /// use brigade::ThreadPool;
     /// use std::cell::Cell;
     ///
     /// thread_local! { static LOADED: Cell<u32> = const { Cell::new(0) } }
     ///
     /// let pool = ThreadPool::builder().workers(1).initializer(|| LOADED.set(7)).build()?;
     /// assert_eq!(pool.submit_fn(|| LOADED.get()).result().unwrap(), 7);
-    /// # Ok::<(), brigade_supervisor::StartError>(())
+    /// # Ok::<(), brigade::StartError>(())
     /// ```
     pub fn initializer(mut self, initializer: impl Fn() + Send + Sync + 'static) -> Self {
         self.initializer = Some(Box::new(initializer));
@@ -144,6 +236,15 @@ impl ThreadPoolBuilder {
 
     /// The tasks that jobs can call by name. A job that was made by calling a task needs none. Default: every
     /// `#[task]` of this program that is not `unlisted`.
+    ///
+    /// ```
+    /// # use brigade::ThreadPool;
+    /// use brigade::{Job, builtin};
+    ///
+    /// let pool = ThreadPool::builder().workers(1).registry(builtin::registry()).build()?;
+    /// assert_eq!(pool.submit(Job::json("double", "21")).result()?, "42");
+    /// # Ok::<(), brigade::Error>(())
+    /// ```
     pub fn registry(mut self, registry: Registry) -> Self {
         self.registry = Some(registry);
         self
@@ -156,6 +257,13 @@ impl ThreadPoolBuilder {
     /// # Errors
     ///
     /// [`StartError::OutOfRange`], or [`StartError::System`] if there can be no thread at all.
+    ///
+    /// ```
+    /// # use brigade::ThreadPool;
+    /// let pool = ThreadPool::builder().workers(1).build()?;
+    /// assert_eq!(pool.submit_fn(|| 6 * 7).result()?, 42);
+    /// # Ok::<(), brigade::Error>(())
+    /// ```
     pub fn build(mut self) -> Result<ThreadPool, StartError> {
         check_workers(self.workers)?;
         let most = ThreadPool::MOST_WORKERS;

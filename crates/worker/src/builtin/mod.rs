@@ -23,18 +23,38 @@ pub static ALL: &[&Task] =
     &[&double::TASK, &echo::TASK, &format::TASK, &pow::TASK, &prime_count::TASK, &sleep::TASK];
 
 /// The registry of all built-in tasks.
+///
+/// ```
+/// use brigade::builtin;
+///
+/// assert!(builtin::registry().find("prime-count").is_some());
+/// ```
 #[expect(clippy::missing_panics_doc, reason = "the list is fixed")]
 pub fn registry() -> Registry {
     Registry::new(ALL).expect("the built-in tasks have different names, as a test sees to")
 }
 
 /// Counts the primes p with FROM <= p < TO.
+///
+/// ```
+/// use brigade::builtin::prime_count;
+///
+/// assert_eq!(prime_count(0, 100).run()?, 25);
+/// # Ok::<(), brigade::Error>(())
+/// ```
 #[task(crate = ::brigade_task, unlisted)]
 pub fn prime_count(from: u64, to: u64) -> Result<u64, primes::BeyondLimit> {
     primes::count(from, to)
 }
 
 /// Sleeps for SECONDS and says so.
+///
+/// ```
+/// use brigade::builtin::sleep;
+///
+/// assert_eq!(sleep(0.001).run()?, "Result: 0.001");
+/// # Ok::<(), brigade::Error>(())
+/// ```
 #[task(crate = ::brigade_task, unlisted)]
 pub fn sleep(seconds: f64) -> Result<String, String> {
     let duration = Duration::try_from_secs_f64(seconds)
@@ -45,6 +65,13 @@ pub fn sleep(seconds: f64) -> Result<String, String> {
 }
 
 /// Doubles X, a whole number or a fraction.
+///
+/// ```
+/// use brigade::builtin::{Number, double};
+///
+/// assert_eq!(double(Number::Integer(21)).run()?, Number::Integer(42));
+/// # Ok::<(), brigade::Error>(())
+/// ```
 #[task(crate = ::brigade_task, unlisted)]
 pub fn double(x: Number) -> Result<Number, String> {
     x.double().ok_or_else(|| format!("{x} is too large to be doubled"))
@@ -54,6 +81,13 @@ pub fn double(x: Number) -> Result<Number, String> {
 ///
 /// Whole numbers give a whole number if it fits 128 bits; everything else is a fraction. What is
 /// no finite number is an error.
+///
+/// ```
+/// use brigade::builtin::{Number::Integer, pow};
+///
+/// assert_eq!(pow(Integer(2), Integer(10)).run()?, Integer(1024));
+/// # Ok::<(), brigade::Error>(())
+/// ```
 #[task(crate = ::brigade_task, unlisted)]
 pub fn pow(base: Number, exponent: Number) -> Result<Number, String> {
     match base.pow(exponent) {
@@ -65,12 +99,27 @@ pub fn pow(base: Number, exponent: Number) -> Result<Number, String> {
 }
 
 /// Joins A, B and C with spaces; what is not a string is written as JSON.
+///
+/// ```
+/// use brigade::builtin::{Value, format};
+///
+/// let [a, b, c] = ["\"two and\"", "2", "[4]"].map(Value::from_json);
+/// assert_eq!(format(a?, b?, c?).run()?, "two and 2 [4]");
+/// # Ok::<(), brigade::Error>(())
+/// ```
 #[task(crate = ::brigade_task, unlisted)]
 pub fn format(a: Value, b: Value, c: Value) -> String {
     [a.text(), b.text(), c.text()].join(" ")
 }
 
 /// Gives VALUE back as it is.
+///
+/// ```
+/// use brigade::builtin::{Value, echo};
+///
+/// assert_eq!(echo(Value::from_json("[1, 2.50]")?).run()?.json(), "[1, 2.50]");
+/// # Ok::<(), brigade::Error>(())
+/// ```
 #[task(crate = ::brigade_task, unlisted)]
 pub fn echo(value: Value) -> Value {
     value

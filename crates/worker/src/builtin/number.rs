@@ -9,6 +9,13 @@ use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A whole number or a fraction.
+///
+/// ```
+/// use brigade::builtin::Number::{Float, Integer};
+///
+/// assert_eq!([Integer(25), Float(25.0)].map(|number| number.to_string()), ["25", "25"]);
+/// assert_ne!(Integer(25), Float(25.0));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Number {
     /// Without a fractional part.
@@ -19,6 +26,14 @@ pub enum Number {
 
 impl Number {
     /// Twice this number; a whole one stays whole or is `None`.
+    ///
+    /// ```
+    /// use brigade::builtin::Number::{Float, Integer};
+    ///
+    /// assert_eq!(Integer(21).double(), Some(Integer(42)));
+    /// assert_eq!(Float(0.5).double(), Some(Float(1.0)));
+    /// assert_eq!(Integer(i128::MAX).double(), None);
+    /// ```
     pub fn double(self) -> Option<Self> {
         match self {
             Self::Integer(number) => number.checked_mul(2).map(Self::Integer),
@@ -27,6 +42,13 @@ impl Number {
     }
 
     /// This number to the power of another, whole if both are and the result fits.
+    ///
+    /// ```
+    /// use brigade::builtin::Number::{Float, Integer};
+    ///
+    /// assert_eq!(Integer(2).pow(Integer(10)), Integer(1024));
+    /// assert_eq!(Integer(2).pow(Integer(-1)), Float(0.5));
+    /// ```
     #[must_use]
     pub fn pow(self, exponent: Self) -> Self {
         self.pow_whole(exponent)

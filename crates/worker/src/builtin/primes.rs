@@ -40,6 +40,12 @@ const LARGEST_BASE: u64 = 100_000_000;
 const ROOT_PER_LENGTH: u64 = 64;
 
 /// The range reaches beyond what is counted.
+///
+/// ```
+/// use brigade::builtin::primes::{BeyondLimit, count};
+///
+/// assert_eq!(count(0, u64::MAX), Err(BeyondLimit { to: u64::MAX }));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("primes are counted up to {LIMIT} (2^63), not up to {to}")]
 pub struct BeyondLimit {
@@ -48,6 +54,14 @@ pub struct BeyondLimit {
 }
 
 /// Counts the primes p with `from <= p < to`, for `to` up to [`LIMIT`]. An empty range has none.
+///
+/// ```
+/// use brigade::builtin::primes::count;
+///
+/// assert_eq!(count(0, 1_000_000)?, 78_498);
+/// assert_eq!(count(14, 17)?, 0);
+/// # Ok::<(), brigade::Error>(())
+/// ```
 pub fn count(from: u64, to: u64) -> Result<u64, BeyondLimit> {
     if to > LIMIT {
         return Err(BeyondLimit { to });

@@ -10,22 +10,52 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 /// A JSON value.
+///
+/// ```
+/// use brigade::builtin::Value;
+///
+/// let value = Value::from_json(r#"{"b": 1.50, "a": []}"#)?;
+/// assert_eq!(value.json(), r#"{"b": 1.50, "a": []}"#);
+/// # Ok::<(), brigade::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Value(Box<RawValue>);
 
 impl Value {
     /// The value that this JSON text stands for.
+    ///
+    /// ```
+    /// use brigade::builtin::Value;
+    ///
+    /// assert!(Value::from_json("[1, 2]").is_ok());
+    /// assert!(Value::from_json("[1, 2").is_err());
+    /// ```
     pub fn from_json(text: impl Into<String>) -> Result<Self, serde_json::Error> {
         RawValue::from_string(text.into()).map(Self)
     }
 
     /// Its JSON text.
+    ///
+    /// ```
+    /// use brigade::builtin::Value;
+    ///
+    /// assert_eq!(Value::from_json("1.50")?.json(), "1.50");
+    /// # Ok::<(), brigade::Error>(())
+    /// ```
     pub fn json(&self) -> &str {
         self.0.get()
     }
 
     /// A string without its quotes, anything else as JSON. A string that is not Unicode (half of a
     /// surrogate pair) stays JSON as well.
+    ///
+    /// ```
+    /// use brigade::builtin::Value;
+    ///
+    /// assert_eq!(Value::from_json("\"two words\"")?.text(), "two words");
+    /// assert_eq!(Value::from_json("[1, 2]")?.text(), "[1, 2]");
+    /// # Ok::<(), brigade::Error>(())
+    /// ```
     pub fn text(&self) -> Cow<'_, str> {
         if self.json().starts_with('"') {
             serde_json::from_str(self.json()).map_or(Cow::Borrowed(self.json()), Cow::Owned)

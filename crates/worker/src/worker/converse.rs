@@ -149,9 +149,9 @@ impl Desk {
         any
     }
 
-    /// Somebody wants this attempt to stop.
+    /// Somebody wants this attempt to stop. If it has not been started, it will see that at once.
     pub(super) fn note_stop(&self, state: &mut State, ticket: Ticket) {
-        if state.running.contains(&ticket) {
+        if state.running.contains(&ticket) || state.queue.holds(ticket) {
             state.conversations.stops.push(ticket);
             self.stops.store(true, Ordering::Relaxed);
         }

@@ -56,7 +56,7 @@ pub(super) struct Desk {
 }
 
 pub(super) struct State {
-    queue: Queue,
+    pub(super) queue: Queue,
     pending: Pending,
     owed: Owed,
     pub(super) receiver: Option<IpcBytesReceiver>,
@@ -304,7 +304,11 @@ impl Desk {
                 state.queue.gather(&part).map(|()| 0)
             }
             Message::Recall => {
-                state.owed.returned.push(state.queue.clear());
+                let returned = state.queue.clear();
+                for &ticket in &returned {
+                    self.forget(state, ticket);
+                }
+                state.owed.returned.push(returned);
                 Ok(0)
             }
             Message::Stop => {

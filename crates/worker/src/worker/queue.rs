@@ -106,6 +106,13 @@ impl Queue {
         self.frames.front().is_some_and(|head| hand.holds(&head.packet))
     }
 
+    /// Whether this attempt waits here.
+    pub(super) fn holds(&self, ticket: Ticket) -> bool {
+        let mut tickets =
+            self.frames.iter().flat_map(|waiting| waiting.packet.tickets(waiting.next));
+        tickets.any(|waiting| waiting == ticket)
+    }
+
     /// Takes out everything, arguments included, and returns which attempts that were.
     pub(super) fn clear(&mut self) -> Vec<Ticket> {
         let mut tickets = Vec::new();

@@ -19,6 +19,7 @@ pub(crate) const TESTS: &[(&str, fn())] = tests! {
     an_end_that_comes_too_late_is_still_an_end
     what_waits_behind_a_waiting_job_is_given_back
     a_job_that_is_to_stop_sees_it_and_the_next_one_does_not
+    a_job_that_is_to_stop_before_it_is_started_sees_it_too
     a_submission_waits_until_there_is_room
     a_future_that_outlives_its_job_is_silent
     seats_are_reserved_used_and_abandoned
@@ -201,14 +202,36 @@ fn a_job_that_is_to_stop_sees_it_and_the_next_one_does_not() {
     let mut worker = server.spawn();
     let gate = Gate::new();
     worker.send("until-stopped", &[&gate.arguments()]);
-    worker.send("is-wanted", &["[]"]);
+    worker.send("is-wanted", &["[]", "[]"]);
     gate.open();
-    // That one has not been started: it is not asked.
-    worker.say(&ToWorker::PleaseStop(ticket(2)));
     worker.say(&ToWorker::PleaseStop(ticket(1)));
-    assert_eq!(worker.replies(2), [(1, Ok("null".into())), (2, Ok("true".into()))]);
+    assert_eq!(worker.replies(3).pop(), Some((3, Ok("true".into()))));
     worker.say(&ToWorker::PleaseStop(ticket(1)));
     assert_eq!(worker.run("is-wanted", "[]"), Ok("true".into()));
+}
+
+/// Only the supervisor's side knows nothing of what has been started.
+fn a_job_that_is_to_stop_before_it_is_started_sees_it_too() {
+    let mut server = Server::start();
+    let mut worker = server.spawn();
+    let gate = Gate::new();
+    worker.send("until-stopped", &[&gate.arguments()]);
+    worker.send("is-wanted", &["[]", "[]"]);
+    gate.open();
+    worker.say(&ToWorker::PleaseStop(ticket(2)));
+    worker.say(&ToWorker::PleaseStop(ticket(1)));
+    let wanted = [(2, Ok("false".into())), (3, Ok("true".into()))];
+    assert_eq!(worker.replies(3)[1..], wanted);
+    // One that is given back is forgotten.
+    let next = worker.number();
+    worker.send("until-stopped", &[&gate.arguments()]);
+    worker.send("is-wanted", &["[]"]);
+    gate.open();
+    worker.say(&ToWorker::PleaseStop(ticket(next + 1)));
+    worker.say(&ToWorker::Recall);
+    assert_eq!(worker.hear(), Said::Returned(vec![next + 1]));
+    worker.say(&ToWorker::PleaseStop(ticket(next)));
+    assert_eq!(worker.replies(1), [(next, Ok("null".into()))]);
 }
 
 fn a_submission_waits_until_there_is_room() {

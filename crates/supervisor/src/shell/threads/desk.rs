@@ -36,6 +36,8 @@ struct State {
     /// The loop knows that there are some, and fetches them in time.
     owes: bool,
     running: Option<Ticket>,
+    /// Those in the queue that are to stop.
+    stops: Vec<Ticket>,
     /// The thread runs code of the user.
     is_away: bool,
     stage: Stage,
@@ -117,7 +119,9 @@ impl Desk {
 
     /// Takes back what has not been started.
     pub(super) fn recall(&self) -> VecDeque<Task> {
-        std::mem::take(&mut self.lock().queue)
+        let mut state = self.lock();
+        state.stops.clear();
+        std::mem::take(&mut state.queue)
     }
 
     /// No more will come.
@@ -130,12 +134,14 @@ impl Desk {
         self.work.notify_one();
     }
 
-    /// Somebody wants this attempt to stop, if it runs.
+    /// Somebody wants this attempt to stop. If it has not begun, it will see that at once.
     pub(super) fn please_stop(&self, ticket: Ticket) {
         // Under the lock, or else it might be the next one that is asked.
-        let state = self.lock();
+        let mut state = self.lock();
         if state.running == Some(ticket) {
             self.stop.store(true, Ordering::Relaxed);
+        } else if state.queue.iter().any(|task| task.ticket == ticket) {
+            state.stops.push(ticket);
         }
     }
 
@@ -196,7 +202,9 @@ impl Desk {
                 let since = now.unwrap_or_else(crate::shell::clock::monotonic);
                 self.owe(&mut state, since);
                 self.lane.start(task.seq, since);
-                self.stop.store(false, Ordering::Relaxed);
+                let asked = state.stops.iter().position(|stop| *stop == task.ticket);
+                let is_to_stop = asked.map(|asked| state.stops.swap_remove(asked)).is_some();
+                self.stop.store(is_to_stop, Ordering::Relaxed);
                 state.running = Some(task.ticket);
                 state.is_away = true;
                 return Some((task, since));
@@ -283,5 +291,42 @@ impl Noted {
             total => Some((self.done.load(Ordering::Relaxed), total)),
         };
         Snapshot { started, since, finished, progress }
+    }
+}
+
+#[cfg(all(test, not(brigade_model)))]
+mod tests {
+    use std::sync::OnceLock;
+
+    use brigade_protocol::id::JobId;
+    use nix::sys::signal::SigSet;
+
+    use super::super::run::Work;
+    use super::*;
+
+    fn task(job: u64) -> Task {
+        let (ticket, work) = (JobId(job).into(), Work::Closure(Box::new(|_| Ok(()))));
+        Task { ticket, seq: Seq(job), label: None, work, is_last: true }
+    }
+
+    /// The loop knows what it sent, not what has begun.
+    #[test]
+    fn a_job_that_is_to_stop_before_it_begins_sees_it() {
+        let (inbox, _heard) = crate::sync::channel::unbounded();
+        let host = Arc::new(OnceLock::new());
+        let home = Home { pool: 1, inbox, host, initializer: None, signals: SigSet::empty() };
+        let desk = Desk::new(WorkerId(0), Arc::new(home));
+        let is_to_stop = || {
+            let (task, _) = desk.next(None).expect("there is one");
+            (task.ticket.job.0, desk.is_cancelled(task.ticket))
+        };
+        desk.put(vec![task(1), task(2), task(3)]);
+        desk.please_stop(JobId(2).into());
+        assert_eq!([is_to_stop(), is_to_stop(), is_to_stop()], [(1, false), (2, true), (3, false)]);
+        desk.put(vec![task(4)]);
+        desk.please_stop(JobId(4).into());
+        assert_eq!(desk.recall().len(), 1);
+        desk.put(vec![task(4)]);
+        assert_eq!(is_to_stop(), (4, false), "another attempt is another matter");
     }
 }
