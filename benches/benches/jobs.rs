@@ -70,7 +70,7 @@ fn futures(pool: &ProcessPool, jobs: u64) {
 }
 
 fn map(pool: &ProcessPool, jobs: u64) {
-    let results = pool.map((0..jobs).map(|n| Job::<u64>::of(&tasks::noop::TASK, (n,))));
+    let results = pool.map((0..jobs).map(tasks::noop));
     for (n, result) in (0..jobs).zip(results) {
         assert_eq!(result.expect("a no-op succeeds"), n);
     }

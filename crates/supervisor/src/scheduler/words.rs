@@ -60,6 +60,15 @@ pub struct Lane {
 
 impl Lane {
     /// What it runs. It may have been read while it was written: `finished` may be of a later call.
+    ///
+    /// ```
+    /// use brigade_protocol::id::Seq;
+    /// use brigade_supervisor::scheduler::{Lane, Time};
+    ///
+    /// let (since, progress) = (Time::ZERO, None);
+    /// let lane = Lane { started: Seq(7), since, finished: Seq(6), progress };
+    /// assert_eq!(lane.running(), Some(Seq(7)));
+    /// ```
     pub fn running(&self) -> Option<Seq> {
         (self.started > self.finished).then_some(self.started)
     }

@@ -17,6 +17,7 @@ mod kept;
 mod models;
 pub(crate) mod processes;
 pub(crate) mod runs;
+mod settle;
 mod start;
 mod thread;
 mod threads;

@@ -226,7 +226,7 @@ impl Gate {
 /// Who receives gets something to run, for as long as the other one has no answer: that one receives then.
 #[test]
 fn who_waits_for_an_answer_receives_it_while_the_others_run() {
-    model(1, || {
+    model(2, || {
         let (worker, supervisor) = worker(2);
         let answered = Arc::<Gate>::default();
         let threads = [(); 2].map(|()| {
@@ -248,25 +248,27 @@ fn who_waits_for_an_answer_receives_it_while_the_others_run() {
     });
 }
 
-/// Who received for both has its answer, and goes on for as long as the other one has none.
+/// Who received in the midst of its job has its answer, and goes on for as long as another call is not run: a
+/// thread without a job receives that.
 #[test]
-fn who_has_its_answer_leaves_the_receiving_to_the_other() {
-    model(1, || {
+fn who_has_its_answer_leaves_the_receiving_to_an_idle_thread() {
+    model(2, || {
         let (worker, supervisor) = worker(2);
-        let answered = Arc::<Gate>::default();
+        let second_runs = Arc::<Gate>::default();
         let threads = [(); 2].map(|()| {
-            let answered = Arc::clone(&answered);
+            let second_runs = Arc::clone(&second_runs);
             worker.start(move |desk, asker| {
-                ask(desk, asker);
                 if asker == ticket(1) {
-                    answered.pass();
+                    ask(desk, asker);
+                    second_runs.pass();
                 } else {
-                    answered.open();
+                    second_runs.open();
                 }
             })
         });
-        supervisor.send_frame(1..=2);
-        supervisor.answer(2);
+        supervisor.send_frame(1..=1);
+        supervisor.answer(1);
+        supervisor.send_frame(2..=2);
         supervisor.send(&ToWorker::Stop);
         threads.into_iter().for_each(|thread| thread.join().unwrap());
     });
