@@ -40,6 +40,7 @@ fn rates(jobs: u64, rounds: usize) -> Table {
         table.row([name.into(), of(2), of(8)]);
     };
     add("submitted one by one, a future each", futures);
+    add("map", map);
     add("stream, typed", |pool, jobs| stream(pool, jobs, |n| Job::<u64>::call(NOOP, (n,))));
     add("stream, JSON", |pool, jobs| stream(pool, jobs, |n| Job::json(NOOP, n.to_string())));
     let mut add = |name: &str, work: fn(u64)| {
@@ -65,6 +66,13 @@ fn futures(pool: &ProcessPool, jobs: u64) {
     let futures: Vec<_> = (0..jobs).map(|n| pool.submit(Job::<u64>::call(NOOP, (n,)))).collect();
     for (n, future) in (0..jobs).zip(futures) {
         assert_eq!(future.result().expect("a no-op succeeds"), n);
+    }
+}
+
+fn map(pool: &ProcessPool, jobs: u64) {
+    let results = pool.map((0..jobs).map(tasks::noop));
+    for (n, result) in (0..jobs).zip(results) {
+        assert_eq!(result.expect("a no-op succeeds"), n);
     }
 }
 

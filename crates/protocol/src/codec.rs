@@ -69,6 +69,9 @@ pub enum DecodeError {
         /// How many.
         extra: usize,
     },
+    /// A value is longer than what there is.
+    #[error("a value is cut short")]
+    CutShort,
     /// Cut short, not of this type, or claiming more than the limit.
     #[error("malformed message: {0}")]
     Malformed(#[source] bincode::error::DecodeError),
@@ -190,6 +193,99 @@ pub fn decode_value<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Decode
     } else {
         decode_limited::<T, { WIDTH * MAX_VALUE }>(bytes)
     }
+}
+
+/// Appends one of several values that travel one behind the other: bytes with their length before them.
+///
+/// ```
+/// use brigade_protocol::codec::{push_bytes, take_bytes};
+///
+/// let mut bytes = Vec::new();
+/// push_bytes(b"one", &mut bytes);
+/// push_bytes(b"two", &mut bytes);
+/// let mut rest = bytes.as_slice();
+/// assert_eq!(take_bytes(&mut rest).unwrap(), b"one");
+/// assert_eq!(take_bytes(&mut rest).unwrap(), b"two");
+/// ```
+pub fn push_bytes(value: &[u8], buffer: &mut Vec<u8>) {
+    push(value.len() as u64, buffer);
+    buffer.extend_from_slice(value);
+}
+
+/// Appends the output of one job of a run, with how many nanoseconds it ran.
+///
+/// ```
+/// use brigade_protocol::codec::{push_output, take_output};
+///
+/// let mut bytes = Vec::new();
+/// push_output(1500, b"done", &mut bytes);
+/// assert_eq!(take_output(&mut bytes.as_slice()).unwrap(), (1500, &b"done"[..]));
+/// ```
+pub fn push_output(elapsed: u64, output: &[u8], buffer: &mut Vec<u8>) {
+    push(elapsed, buffer);
+    push_bytes(output, buffer);
+}
+
+/// Takes the first of several values off `bytes`; see [`push_bytes`].
+///
+/// ```
+/// # use brigade_protocol::codec::take_bytes;
+/// let mut rest = &[1, b'x', 5, b'y'][..];
+/// assert_eq!(take_bytes(&mut rest).unwrap(), b"x");
+/// assert!(take_bytes(&mut rest).is_err(), "it is cut short");
+/// ```
+///
+/// # Errors
+///
+/// [`DecodeError::CutShort`] or [`DecodeError::Malformed`] if it is not whole.
+pub fn take_bytes<'a>(bytes: &mut &'a [u8]) -> Result<&'a [u8], DecodeError> {
+    let length = pop(bytes)?;
+    let length = usize::try_from(length).ok().filter(|length| *length <= bytes.len());
+    let (first, rest) = bytes.split_at(length.ok_or(DecodeError::CutShort)?);
+    *bytes = rest;
+    Ok(first)
+}
+
+/// Takes the first of several outputs off `bytes`, with how many nanoseconds it took; see
+/// [`push_output`].
+///
+/// ```
+/// # use brigade_protocol::codec::take_output;
+/// assert_eq!(take_output(&mut &[7, 1, b'x'][..]).unwrap(), (7, &b"x"[..]));
+/// ```
+///
+/// # Errors
+///
+/// [`DecodeError::CutShort`] or [`DecodeError::Malformed`] if it is not whole.
+pub fn take_output<'a>(bytes: &mut &'a [u8]) -> Result<(u64, &'a [u8]), DecodeError> {
+    Ok((pop(bytes)?, take_bytes(bytes)?))
+}
+
+/// Writes a number as bincode does. Millions a second are: so the short ones are written by hand.
+fn push(number: u64, buffer: &mut Vec<u8>) {
+    match number {
+        0..=250 => buffer.push(number.to_le_bytes()[0]),
+        251..=0xffff => buffer.extend([251, number.to_le_bytes()[0], number.to_le_bytes()[1]]),
+        _ => {
+            let written = bincode::encode_into_std_write(number, buffer, config::standard());
+            written.expect("a number can be written to memory");
+        }
+    }
+}
+
+/// Reads what [`push`] wrote.
+fn pop(bytes: &mut &[u8]) -> Result<u64, DecodeError> {
+    let (number, rest) = match *bytes {
+        [number @ 0..=250, rest @ ..] => (u64::from(*number), rest),
+        [251, low, high, rest @ ..] => (u64::from(u16::from_le_bytes([*low, *high])), rest),
+        _ => {
+            let (number, used) = bincode::decode_from_slice(bytes, config::standard())
+                .map_err(DecodeError::Malformed)?;
+            (number, &bytes[used..])
+        }
+    };
+    *bytes = rest;
+    Ok(number)
 }
 
 fn decode_limited<'a, T: Deserialize<'a>, const LIMIT: usize>(

@@ -136,7 +136,9 @@ impl fmt::Display for JobId {
 /// let second = Ticket { attempt: 2, ..first };
 /// assert_eq!(second.to_string(), "job 42, attempt 2");
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 pub struct Ticket {
     /// The job.
     pub job: JobId,
@@ -147,5 +149,91 @@ pub struct Ticket {
 impl fmt::Display for Ticket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "job {}, attempt {}", self.job, self.attempt)
+    }
+}
+
+/// Attempts at consecutive jobs, all of the same number: what is true of one is true of each.
+///
+/// Short jobs that were submitted one after the other travel as one run and are answered as one, until
+/// something happens to one of them.
+///
+/// ```
+/// use brigade_protocol::id::{JobId, Run, Ticket};
+///
+/// let run = Run { first: JobId(7).into(), count: 3 };
+/// assert!(run.jobs().eq([7, 8, 9].map(JobId)));
+/// assert_eq!(run.place(JobId(9).into()), Some(2));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Run {
+    /// The attempt at the first job.
+    pub first: Ticket,
+    /// How many jobs.
+    pub count: u32,
+}
+
+impl Run {
+    /// Its jobs. Those beyond the last id that there is are left out.
+    ///
+    /// ```
+    /// # use brigade_protocol::id::{JobId, Run};
+    /// let run = Run { first: JobId(7).into(), count: 2 };
+    /// assert_eq!(run.jobs().collect::<Vec<_>>(), [JobId(7), JobId(8)]);
+    /// ```
+    pub fn jobs(self) -> impl DoubleEndedIterator<Item = JobId> + Clone {
+        let first = self.first.job.0;
+        (first..first.saturating_add(u64::from(self.count))).map(JobId)
+    }
+
+    /// Its attempts.
+    ///
+    /// ```
+    /// # use brigade_protocol::id::{JobId, Run, Ticket};
+    /// let run = Run { first: Ticket { job: JobId(7), attempt: 2 }, count: 2 };
+    /// assert!(run.tickets().all(|ticket| ticket.attempt == 2));
+    /// ```
+    pub fn tickets(self) -> impl DoubleEndedIterator<Item = Ticket> + Clone {
+        self.jobs().map(move |job| Ticket { job, attempt: self.first.attempt })
+    }
+
+    /// The place of this attempt in it.
+    ///
+    /// ```
+    /// # use brigade_protocol::id::{JobId, Run, Ticket};
+    /// let run = Run { first: JobId(7).into(), count: 2 };
+    /// assert_eq!(run.place(JobId(8).into()), Some(1));
+    /// assert_eq!(run.place(Ticket { job: JobId(8), attempt: 2 }), None);
+    /// ```
+    pub fn place(self, ticket: Ticket) -> Option<u32> {
+        let place = ticket.job.0.checked_sub(self.first.job.0)?;
+        let place = u32::try_from(place).ok().filter(|place| *place < self.count)?;
+        (ticket.attempt == self.first.attempt).then_some(place)
+    }
+
+    /// So many of its attempts, from this place on.
+    ///
+    /// ```
+    /// # use brigade_protocol::id::{JobId, Run};
+    /// let run = Run { first: JobId(7).into(), count: 5 };
+    /// assert_eq!(run.part(1, 2), Run { first: JobId(8).into(), count: 2 });
+    /// ```
+    #[must_use]
+    pub fn part(self, place: u32, count: u32) -> Self {
+        let job = JobId(self.first.job.0.saturating_add(u64::from(place)));
+        Self { first: Ticket { job, ..self.first }, count }
+    }
+}
+
+/// A single attempt.
+impl From<Ticket> for Run {
+    fn from(first: Ticket) -> Self {
+        Self { first, count: 1 }
+    }
+}
+
+/// The first attempt at a single job.
+impl From<JobId> for Run {
+    fn from(job: JobId) -> Self {
+        Ticket { job, attempt: 1 }.into()
     }
 }

@@ -80,7 +80,7 @@ pub mod message;
 pub use ipc_channel;
 
 /// The version of this protocol. Supervisor and worker program must agree on it.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// The environment variable that makes a process a fork server: it holds the name at which the
 /// supervisor waits. A process that carries it must not build a pool, so nothing can multiply.

@@ -13,7 +13,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::error::JobError;
-use crate::id::{JobId, Seq, SlotId, TaskId, Ticket, WorkerId};
+use crate::id::{JobId, Run, Seq, SlotId, TaskId, Ticket, WorkerId};
 
 pub use self::configuration::{Configuration, ConfigurationError, Initializer};
 pub use self::exit::Exit;
@@ -291,6 +291,38 @@ pub enum ToWorker<'a> {
     /// So many more of what is [counted](MOST_UNACCEPTED) have been taken in. Answered with
     /// [`FromWorker::Taken`].
     Accepted(u32),
+    /// Jobs to run, of one task, consecutive and without labels: a frame for which little is written.
+    Run(Calls<'a>),
+}
+
+/// A run of calls; they are run in this order.
+///
+/// ```
+/// use brigade_protocol::codec;
+/// use brigade_protocol::id::{JobId, Run, Seq, TaskId};
+/// use brigade_protocol::message::{Calls, Form, ToWorker};
+///
+/// let mut arguments = Vec::new();
+/// codec::push_bytes(b"[1]", &mut arguments);
+/// codec::push_bytes(b"[2]", &mut arguments);
+/// let run = Run { first: JobId(7).into(), count: 2 };
+/// let (first, task, form) = (Seq(1), TaskId(0), Form::Json);
+/// let message = ToWorker::Run(Calls { first, run, task, form, arguments: &arguments });
+/// assert!(codec::encode(&message).unwrap().len() < 20);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Calls<'a> {
+    /// The place of the first call; the others follow on.
+    pub first: Seq,
+    /// The attempts.
+    pub run: Run,
+    /// What to run.
+    pub task: TaskId,
+    /// How the arguments are written, and how the outputs are to be.
+    pub form: Form,
+    /// The arguments of one after the other, as [`push_bytes`](crate::codec::push_bytes) writes them.
+    #[serde(with = "serde_bytes", borrow)]
+    pub arguments: &'a [u8],
 }
 
 /// Calls that travel together; they are run in this order.
@@ -464,6 +496,33 @@ pub enum FromWorker<'a> {
     /// After a job its resident size was above [`Configuration::max_rss`]: it had better be replaced.
     /// Said once at most, and only if there is such a limit.
     Grown,
+    /// Jobs of a [run](ToWorker::Run) that succeeded, one behind the other.
+    Ran(#[serde(borrow)] Outputs<'a>),
+}
+
+/// The outputs of a run of jobs, of which each began when the one before had ended.
+///
+/// ```
+/// use brigade_protocol::codec;
+/// use brigade_protocol::id::{JobId, Run};
+/// use brigade_protocol::message::Outputs;
+///
+/// let mut bytes = Vec::new();
+/// codec::push_output(1500, b"2", &mut bytes);
+/// codec::push_output(1200, b"4", &mut bytes);
+/// let run = Run { first: JobId(7).into(), count: 2 };
+/// let ran = Outputs { run, started: 0, outputs: &bytes };
+/// assert_eq!(codec::take_output(&mut { ran.outputs }).unwrap(), (1500, &b"2"[..]));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outputs<'a> {
+    /// The attempts.
+    pub run: Run,
+    /// When the first began, in nanoseconds of `CLOCK_MONOTONIC`.
+    pub started: u64,
+    /// The outputs of one after the other, as [`push_output`](crate::codec::push_output) writes them.
+    #[serde(with = "serde_bytes", borrow)]
+    pub outputs: &'a [u8],
 }
 
 /// How one attempt ended.

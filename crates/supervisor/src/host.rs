@@ -15,14 +15,14 @@ use brigade_protocol::message::{BuildId, Form, Options, TaskError, TaskErrorKind
 use brigade_task::bound::Bound;
 use brigade_task::cell::{Cell, park_until};
 use brigade_task::handle::Handles;
-use brigade_task::host::{self, Admission, Host};
+use brigade_task::host::{self, Admission, Host, RunHost, SubmittedRun};
 use brigade_task::registry::Registry;
 use brigade_task::task::Task;
 use rustc_hash::FxBuildHasher;
 
 use crate::error::{Failure, JobError};
 use crate::scheduler::Limits;
-use crate::shell::{Inbox, Message, Submission, Work};
+use crate::shell::{Inbox, Message, Submission, Work, runs};
 use crate::sink::{self, Sink};
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::channel::{self, Receiver, Sender};
@@ -212,6 +212,12 @@ impl Host for Shared {
         }
     }
 
+    fn runs(&self) -> Option<&dyn RunHost> {
+        // A thread takes its jobs one by one, and so do places in a bounded queue.
+        let takes_runs = self.registry.is_none() && self.bound.is_none();
+        takes_runs.then_some(self)
+    }
+
     fn reserve(&self, job: JobId, cell: &Arc<Cell>) {
         let parent = self.parent();
         self.inbox.send(Message::Reserve { job, cell: Arc::clone(cell), parent });
@@ -279,6 +285,29 @@ impl Host for Shared {
 
     fn input(&self, open: bool) {
         self.inbox.send(if open { Message::InputOpened } else { Message::InputEnded });
+    }
+}
+
+impl RunHost for Shared {
+    fn new_ids(&self, count: u32) -> JobId {
+        JobId(self.next_job.fetch_add(u64::from(count), Ordering::Relaxed))
+    }
+
+    fn submit_run(&self, run: SubmittedRun) {
+        let SubmittedRun { job, count, task, known, form, arguments, longest, ends, number } = run;
+        let checked = self.check(&task, known, form);
+        let id = checked.as_ref().map_or(TaskId::default(), |(id, _)| *id);
+        let mut entry = runs::Entry::new(
+            (job, count),
+            (id, task, form),
+            self.limits,
+            (arguments, longest),
+            (ends, number),
+        );
+        match checked {
+            Ok(_) => self.inbox.send(Message::SubmitRun(entry)),
+            Err(failure) => entry.refuse(&failure),
+        }
     }
 }
 

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use brigade_protocol::error::{Failure, JobError};
 use brigade_protocol::id::JobId;
 
+use crate::bulk::Bulk;
 use crate::executor::prepare;
 use crate::future::Future;
 use crate::host::{Admission, Host, Submission};
@@ -30,7 +31,7 @@ const SLOW: Duration = Duration::from_micros(200);
 
 /// See the [module documentation](self).
 pub(crate) struct Flow<T, I: Iterator> {
-    host: Arc<dyn Host>,
+    pub(crate) host: Arc<dyn Host>,
     /// `None` once it is exhausted, or has panicked.
     input: Option<I>,
     /// Pulled, and there was no place for it in the queue of the pool.
@@ -38,9 +39,16 @@ pub(crate) struct Flow<T, I: Iterator> {
     /// The input is being asked for a job; if that is so when it is asked again, it panicked.
     pulling: bool,
     slow: bool,
+    /// When it was last asked for a job, or is about to be.
+    clock: Instant,
     /// The host was told that there is an input.
     announced: bool,
     batch: Vec<Submission>,
+    /// The jobs that travel in runs, if the results are taken in order: their numbers are those that are not
+    /// among the undelivered ones.
+    pub(crate) bulk: Option<Bulk<T>>,
+    /// The number of the next result, if they are taken in order.
+    pub(crate) cursor: usize,
     /// Submitted, or in the batch, in the order of the input.
     pub(crate) undelivered: BTreeMap<usize, Undelivered<T>>,
     bytes: usize,
@@ -64,8 +72,11 @@ impl<T, I: Iterator> Flow<T, I> {
             ahead: None,
             pulling: false,
             slow: false,
+            clock: Instant::now(),
             announced: false,
             batch: Vec::new(),
+            bulk: None,
+            cursor: 0,
             undelivered: BTreeMap::new(),
             bytes: 0,
             next: 0,
@@ -88,14 +99,20 @@ impl<T, I: Iterator> Flow<T, I> {
     }
 
     fn has_room(&self) -> bool {
-        let undelivered = self.undelivered.len();
-        undelivered == 0 || (undelivered < self.most() && self.bytes < MOST_BYTES)
+        let undelivered = self.unfinished();
+        let bytes = self.bytes + self.bulk.as_ref().map_or(0, |bulk| bulk.bytes);
+        undelivered == 0 || (undelivered < self.most() && bytes < MOST_BYTES)
     }
 
     /// Whether so much has been delivered that it is worth while to read on: a quarter at a time.
     pub(crate) fn is_low(&self) -> bool {
         let most = self.most();
-        self.undelivered.len() <= most - most.div_ceil(4)
+        self.unfinished() <= most - most.div_ceil(4)
+    }
+
+    /// How many jobs have been pulled and not delivered.
+    pub(crate) fn unfinished(&self) -> usize {
+        self.undelivered.len() + self.bulk.as_ref().map_or(0, |bulk| bulk.jobs)
     }
 
     fn begin(&mut self) {
@@ -115,11 +132,12 @@ impl<T, I: Iterator> Flow<T, I> {
             self.input = None;
         }
         let input = self.input.as_mut()?;
-        let asked = Instant::now();
         self.pulling = true;
         let job = input.next();
         self.pulling = false;
-        self.slow = asked.elapsed() > SLOW;
+        let now = Instant::now();
+        self.slow = now.duration_since(self.clock) > SLOW;
+        self.clock = now;
         if job.is_none() {
             self.end_input();
         }
@@ -135,6 +153,13 @@ impl<T, I: Iterator> Flow<T, I> {
 
     /// Hands over what is held back.
     fn flush(&mut self) {
+        if let (Some(bulk), Some(host)) = (&mut self.bulk, self.host.runs()) {
+            bulk.flush(host);
+        }
+        self.flush_batch();
+    }
+
+    fn flush_batch(&mut self) {
         if !self.batch.is_empty() {
             let batch = std::mem::take(&mut self.batch);
             self.host.submit(batch);
@@ -154,7 +179,8 @@ impl<T, I: Iterator> Flow<T, I> {
         self.batch.clear();
         let undelivered = std::mem::take(&mut self.undelivered).into_values();
         let unsettled = undelivered.filter(|undelivered| !undelivered.future.cell().is_filled());
-        let jobs: Vec<JobId> = unsettled.map(|undelivered| undelivered.future.job()).collect();
+        let mut jobs: Vec<JobId> = unsettled.map(|undelivered| undelivered.future.job()).collect();
+        jobs.extend(self.bulk.iter_mut().flat_map(|bulk| bulk.stop(self.cursor as u64)));
         if !jobs.is_empty() {
             self.host.cancel_later(jobs);
         }
@@ -162,7 +188,7 @@ impl<T, I: Iterator> Flow<T, I> {
     }
 
     pub(crate) fn size_hint(&self) -> (usize, Option<usize>) {
-        let known = self.undelivered.len() + usize::from(self.ahead.is_some());
+        let known = self.unfinished() + usize::from(self.ahead.is_some());
         let (least, most) =
             self.input.as_ref().filter(|_| !self.pulling).map_or((0, Some(0)), Iterator::size_hint);
         let least = if self.patience.is_some() { 0 } else { least.saturating_add(known) };
@@ -170,7 +196,7 @@ impl<T, I: Iterator> Flow<T, I> {
     }
 
     pub(crate) fn fmt(&self, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (undelivered, pulled) = (self.undelivered.len(), self.next);
+        let (undelivered, pulled) = (self.unfinished(), self.next);
         write!(f, "{name}({undelivered} of {pulled} undelivered)")
     }
 }
@@ -184,20 +210,25 @@ impl<T, A: Arguments, I: Iterator<Item = Job<T, A>>> Flow<T, I> {
         mut note: impl FnMut(usize, &Future<T>),
     ) {
         self.begin();
+        self.clock = Instant::now();
         while self.has_room() && !self.is_late() {
             if self.slow && is_ready(self) {
                 break;
             }
             let Some(job) = self.pull() else { break };
+            if self.push_to_run(&job) {
+                continue;
+            }
             let mut admission = self.host.admit(false);
             if matches!(admission, Admission::Full) {
                 // What is held back here may be what the queue is full of.
                 self.flush();
-                if !self.undelivered.is_empty() {
+                if self.unfinished() > 0 {
                     self.ahead = Some(job);
                     break;
                 }
                 admission = self.host.admit(true);
+                self.clock = Instant::now();
             }
             let (host, number) = (Arc::clone(&self.host), self.next);
             let (submission, future) =
@@ -215,12 +246,35 @@ impl<T, A: Arguments, I: Iterator<Item = Job<T, A>>> Flow<T, I> {
         self.flush();
     }
 
+    /// Takes a job into the run that is being filled, if it can be.
+    fn push_to_run(&mut self, job: &Job<T, A>) -> bool {
+        if self.bulk.is_none() {
+            return false;
+        }
+        // What came before must not be overtaken.
+        self.flush_batch();
+        let (Some(bulk), Some(host)) = (&mut self.bulk, self.host.runs()) else { return false };
+        if !bulk.push(host, self.next as u64, job) {
+            // Nor must this be.
+            bulk.flush(host);
+            return false;
+        }
+        self.next += 1;
+        if self.slow {
+            bulk.flush(host);
+        }
+        true
+    }
+
     /// The time is over: the error that says so, unless everything is done.
     pub(crate) fn time_out(&mut self) -> Option<(usize, JobError)> {
         let first = self.undelivered.iter().next();
         let first = first.map(|(number, Undelivered { future, .. })| {
             (*number, future.job(), future.task().to_owned())
         });
+        let in_run = self.bulk.as_ref().and_then(|bulk| bulk.job(self.cursor as u64));
+        let in_run = in_run.map(|(job, task)| (self.cursor, job, task.to_owned()));
+        let first = first.into_iter().chain(in_run).min_by_key(|(number, ..)| *number);
         let (number, job, task) = if let Some(first) = first {
             first
         } else {

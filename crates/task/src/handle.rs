@@ -8,6 +8,7 @@ use std::cell::RefCell;
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use brigade_protocol::id::JobId;
 use serde::de::DeserializeOwned;
@@ -16,6 +17,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::cell::Cell;
 use crate::future::Future;
 use crate::host::Host;
+
+/// Whether there has ever been a handle in this process. If not, none needs to be looked for.
+static EXIST: AtomicBool = AtomicBool::new(false);
 
 thread_local! {
     /// The handles among the arguments that this thread is encoding.
@@ -32,6 +36,11 @@ impl Handles {
     /// Their jobs.
     pub fn jobs(&self) -> Vec<JobId> {
         self.0.iter().map(|(job, _)| *job).collect()
+    }
+
+    /// Whether there is none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// Notes these as being among the arguments that this thread is encoding.
@@ -88,6 +97,7 @@ impl Drop for Kept {
 
 impl<T> Handle<T> {
     pub(crate) fn take(job: JobId, cell: &Arc<Cell>, host: &Arc<dyn Host>) -> Self {
+        EXIST.store(true, Ordering::Relaxed);
         host.keep(job, cell);
         let kept = Some(Arc::new(Kept { job, host: Arc::clone(host) }));
         Self { pool: host.pool(), job, kept, result: PhantomData }
@@ -136,6 +146,7 @@ impl<T> Serialize for Handle<T> {
 
 impl<'de, T> Deserialize<'de> for Handle<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        EXIST.store(true, Ordering::Relaxed);
         let (pool, job) = Deserialize::deserialize(deserializer)?;
         Ok(Self { pool, job, kept: None, result: PhantomData })
     }
@@ -143,6 +154,9 @@ impl<'de, T> Deserialize<'de> for Handle<T> {
 
 /// Encodes something, and tells which handles are in it.
 pub(crate) fn collect<R>(encode: impl FnOnce() -> R) -> (R, Handles) {
+    if !EXIST.load(Ordering::Relaxed) {
+        return (encode(), Handles::default());
+    }
     ENCODED.set(Some(Handles::default()));
     let result = encode();
     (result, ENCODED.take().unwrap_or_default())

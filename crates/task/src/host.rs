@@ -13,6 +13,7 @@ use brigade_protocol::message::{Form, Options, TaskError};
 
 use crate::bound::Permit;
 use crate::cell::Cell;
+use crate::ends::Ends;
 use crate::handle::Handles;
 use crate::task::Task;
 
@@ -40,6 +41,38 @@ pub struct Submission {
     pub permit: Option<Permit>,
 }
 
+/// Consecutive plain calls of one task on their way into a host: without options or handles.
+#[derive(Debug)]
+pub struct SubmittedRun {
+    /// The id of the first, from [`RunHost::new_ids`].
+    pub job: JobId,
+    /// How many.
+    pub count: u32,
+    /// The name of their task.
+    pub task: Cow<'static, str>,
+    /// The task itself, if the submitter knows it.
+    pub known: Option<&'static Task>,
+    /// How their arguments are written.
+    pub form: Form,
+    /// The arguments of each, as [`push_bytes`](brigade_protocol::codec::push_bytes) writes them.
+    pub arguments: Vec<u8>,
+    /// How many bytes the longest are.
+    pub longest: usize,
+    /// Where their ends go.
+    pub ends: Arc<Ends>,
+    /// The number of the first one there.
+    pub number: u64,
+}
+
+/// A host to which a run of jobs is no more than one job.
+pub trait RunHost {
+    /// So many ids that follow on each other, and that no job has had.
+    fn new_ids(&self, count: u32) -> JobId;
+
+    /// Takes a run. What prevents one of its jobs from running is told by its end.
+    fn submit_run(&self, run: SubmittedRun);
+}
+
 /// Whether a host's queue may be entered.
 #[derive(Debug)]
 pub enum Admission {
@@ -64,6 +97,11 @@ pub trait Host: Send + Sync {
 
     /// Takes jobs. What prevents one from running is told by its cell.
     fn submit(&self, submissions: Vec<Submission>);
+
+    /// Itself, if jobs can be submitted in runs to it, by the calling thread.
+    fn runs(&self) -> Option<&dyn RunHost> {
+        None
+    }
 
     /// Announces a job that is not submitted yet, so that others may wait for it.
     fn reserve(&self, job: JobId, cell: &Arc<Cell>);

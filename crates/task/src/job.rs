@@ -47,6 +47,9 @@ pub struct Job<T, A = Encoded> {
 /// Turns an output into the caller's type; the error is a text.
 pub(crate) type Decode<T> = fn(&[u8]) -> Result<T, String>;
 
+/// What a plain call is besides its arguments.
+pub(crate) type Plain<'a, T> = (&'a Cow<'static, str>, Option<&'static Task>, Form, Decode<T>);
+
 /// Arguments that are encoded already, or why they do not encode: then this job fails, and nothing else.
 ///
 /// ```
@@ -86,7 +89,25 @@ pub trait Arguments {
     /// assert_eq!((1_u8, true, "no").encode()?, [1, 1, 2, b'n', b'o']);
     /// # Ok::<(), brigade::Error>(())
     /// ```
-    fn encode(&self) -> Result<Vec<u8>, TaskError>;
+    fn encode(&self) -> Result<Vec<u8>, TaskError> {
+        let mut bytes = Vec::new();
+        self.encode_into(&mut bytes).map(|()| bytes)
+    }
+
+    /// Appends their bytes.
+    ///
+    /// # Errors
+    ///
+    /// They do not encode; `bytes` is then as it was.
+    ///
+    /// ```
+    /// # use brigade_task::Arguments;
+    /// let mut bytes = vec![7];
+    /// (1_u8, true).encode_into(&mut bytes)?;
+    /// assert_eq!(bytes, [7, 1, 1]);
+    /// # Ok::<(), brigade::protocol::message::TaskError>(())
+    /// ```
+    fn encode_into(&self, bytes: &mut Vec<u8>) -> Result<(), TaskError>;
 
     /// About how many bytes they are, before they are encoded.
     ///
@@ -101,19 +122,17 @@ pub trait Arguments {
 }
 
 impl<A: Serialize> Arguments for A {
-    fn encode(&self) -> Result<Vec<u8>, TaskError> {
-        let mut bytes = Vec::new();
-        let encoded = codec::encode_value(self, &mut bytes);
-        encoded
-            .map(|()| bytes)
+    fn encode_into(&self, bytes: &mut Vec<u8>) -> Result<(), TaskError> {
+        codec::encode_value(self, bytes)
             .map_err(|error| TaskError::new(TaskErrorKind::BadArguments, error.to_string()))
     }
 }
 
 impl Arguments for Encoded {
-    fn encode(&self) -> Result<Vec<u8>, TaskError> {
+    fn encode_into(&self, bytes: &mut Vec<u8>) -> Result<(), TaskError> {
         self.1.note();
-        self.0.clone()
+        bytes.extend_from_slice(self.0.as_ref().map_err(TaskError::clone)?);
+        Ok(())
     }
 
     fn size_hint(&self) -> usize {
@@ -360,6 +379,17 @@ impl<T, A: Arguments> Job<T, A> {
         let submission =
             Submission { job, task, known, form, arguments, options, handles, cell, permit };
         (submission, name, decode)
+    }
+
+    /// Appends its arguments if it is a plain call: without options, without handles among its arguments,
+    /// and these encode. Then gives what else there is to know of it.
+    pub(crate) fn push_plain(&self, bytes: &mut Vec<u8>) -> Option<Plain<'_, T>> {
+        if self.options.is_some() {
+            return None;
+        }
+        let (encoded, handles) = handle::collect(|| self.arguments.encode_into(bytes));
+        let is_plain = encoded.is_ok() && handles.is_empty();
+        is_plain.then_some((&self.task, self.known, self.form, self.decode))
     }
 
     /// What a stream of jobs, which has no cells, needs to know.

@@ -32,6 +32,9 @@ pub mod registry;
 pub mod scope;
 pub mod task;
 
+mod bulk;
+#[doc(hidden)]
+pub mod ends;
 mod flow;
 mod in_place;
 mod inherent;

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use brigade_protocol::error::JobError;
 
+use crate::bulk::Bulk;
 use crate::flow::{Flow, Undelivered};
 use crate::future::Future;
 use crate::gather::{Gathering, Unwaitable};
@@ -137,18 +138,42 @@ settings!(MapUnordered);
 
 impl<T, I: Iterator> Map<T, I> {
     pub(crate) fn new(host: &Arc<dyn Host>, input: I) -> Self {
-        Self { flow: Flow::new(host, input) }
+        let mut flow = Flow::new(host, input);
+        flow.bulk = host.runs().map(|_| Bulk::new());
+        Self { flow }
     }
 }
 
 impl<T, A: Arguments, I: Iterator<Item = Job<T, A>>> Map<T, I> {
     fn is_ready(flow: &Flow<T, I>) -> bool {
-        let first = flow.undelivered.values().next();
-        first.is_some_and(|undelivered| undelivered.future.cell().is_filled())
+        match flow.undelivered.first_key_value() {
+            Some((number, undelivered)) if *number == flow.cursor => {
+                undelivered.future.cell().is_filled()
+            }
+            _ => flow.bulk.as_ref().is_some_and(|bulk| bulk.is_ready(flow.cursor as u64)),
+        }
     }
 
     fn read_ahead(&mut self) {
         self.flow.read_ahead(Self::is_ready, |_, _| {});
+    }
+
+    /// Waits for the end of the next job; false if the time was over first.
+    fn wait(&self) -> Result<bool, JobError> {
+        let (flow, number) = (&self.flow, self.flow.cursor as u64);
+        if let Some(Undelivered { future, .. }) = flow.undelivered.get(&flow.cursor) {
+            return future.wait(flow.deadline());
+        }
+        let Some((bulk, (job, _))) =
+            flow.bulk.as_ref().and_then(|bulk| Some((bulk, bulk.job(number)?)))
+        else {
+            return Ok(false);
+        };
+        if bulk.ends.watch(number) {
+            return Ok(true);
+        }
+        flow.host.wait(&[job], flow.deadline(), &|| bulk.ends.is_there(number))?;
+        Ok(bulk.ends.is_there(number))
     }
 }
 
@@ -159,17 +184,28 @@ impl<T, A: Arguments, I: Iterator<Item = Job<T, A>>> Iterator for Map<T, I> {
         if self.flow.is_low() {
             self.read_ahead();
         }
-        let deadline = self.flow.deadline();
-        let Some((&number, Undelivered { future, .. })) = self.flow.undelivered.first_key_value()
-        else {
+        let number = self.flow.cursor;
+        let delivered = self.flow.bulk.as_mut().and_then(|bulk| bulk.deliver(number as u64));
+        if delivered.is_some() {
+            self.flow.cursor += 1;
+            return delivered;
+        }
+        if self.flow.unfinished() == 0 {
             return if self.flow.is_late() {
                 self.flow.time_out().map(|(_, error)| Err(error))
             } else {
                 None
             };
-        };
-        match future.wait(deadline) {
-            Ok(true) => self.flow.deliver(number)?.read_now(),
+        }
+        match self.wait() {
+            Ok(true) => {
+                let end = match self.flow.deliver(number) {
+                    Some(future) => future.read_now(),
+                    None => self.flow.bulk.as_mut()?.deliver(number as u64),
+                };
+                self.flow.cursor += 1;
+                end
+            }
             Ok(false) => self.flow.time_out().map(|(_, error)| Err(error)),
             Err(error) => {
                 // It would not be otherwise for the next one.

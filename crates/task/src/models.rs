@@ -11,6 +11,7 @@ use loom::{model, thread};
 
 use crate::bound::Bound;
 use crate::cell::{Arrivals, Cell, Settlement, park_until};
+use crate::ends::Ends;
 
 /// An end that can be told from others by its job.
 fn end(number: u64) -> Settlement {
@@ -148,6 +149,31 @@ fn every_arrival_is_taken_once() {
         }
         assert_eq!(taken, [1, 1]);
         assert_eq!(arrivals.pop(), None);
+        fillers.into_iter().for_each(|filler| filler.join().unwrap());
+    });
+}
+
+/// The ends of a run come in pieces from two threads, and one takes them in order, as a map does.
+#[test]
+fn the_ends_of_a_run_are_taken_in_order_by_who_waits_for_them() {
+    model(|| {
+        let ends = Arc::new(Ends::default());
+        let fillers = [(1, 1), (0, 1)].map(|(number, count)| {
+            let ends = Arc::clone(&ends);
+            thread::spawn(move || {
+                let mut output = Vec::new();
+                brigade_protocol::codec::push_output(0, &[7], &mut output);
+                ends.fill(number, count, Ok(output));
+            })
+        });
+        for number in 0..2 {
+            if !ends.watch(number) {
+                assert!(park_until(None, || ends.is_there(number)));
+            }
+            let mut piece = ends.take(number).expect("it is there");
+            assert_eq!(piece.next(<[u8]>::to_vec), Some(Ok(vec![7])));
+            assert!(!piece.has_more());
+        }
         fillers.into_iter().for_each(|filler| filler.join().unwrap());
     });
 }

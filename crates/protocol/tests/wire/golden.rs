@@ -13,11 +13,11 @@ use std::fmt::Debug;
 
 use brigade_protocol::codec;
 use brigade_protocol::handshake::{MAGIC, open_hello, seal_hello};
-use brigade_protocol::id::{JobId, Seq, SlotId, TaskId, Ticket, WorkerId};
+use brigade_protocol::id::{JobId, Run, Seq, SlotId, TaskId, Ticket, WorkerId};
 use brigade_protocol::message::{
-    BuildId, Call, Configuration, ConfigurationError, Exit, Form, Frame, FromWorker, Hello,
-    Initializer, ParameterInfo, Question, Reply, Report, Request, Spawn, TaskError, TaskErrorKind,
-    TaskInfo, ToWorker, Usage, Value,
+    BuildId, Call, Calls, Configuration, ConfigurationError, Exit, Form, Frame, FromWorker, Hello,
+    Initializer, Outputs, ParameterInfo, Question, Reply, Report, Request, Spawn, TaskError,
+    TaskErrorKind, TaskInfo, ToWorker, Usage, Value,
 };
 use serde::{Deserialize, Serialize};
 
@@ -73,7 +73,7 @@ fn hello() {
             },
         ],
     };
-    let golden = "6272696761646500:magic 02000000:version
+    let golden = "6272696761646500:magic 03000000:version
         03:build 623a31  02:tasks
         03:name 74776f  01:parameters 01:name 6e 03:kind 753634  02:returns 2829  02:doc 412e
         00:name 00:parameters 00:returns 00:doc";
@@ -170,6 +170,17 @@ fn to_worker() {
         &ToWorker::Part { ticket: TICKET, bytes: &[0xfe, 0xff] },
         "01:Part fb2c01:job 02:attempt 02:length feff",
     );
+    let run = Run { first: TICKET, count: 2 };
+    let mut arguments = Vec::new();
+    codec::push_bytes(&[7], &mut arguments);
+    codec::push_bytes(&[], &mut arguments);
+    let calls =
+        Calls { first: Seq(1), run, task: TaskId(3), form: Form::Json, arguments: &arguments };
+    assert_golden(
+        &ToWorker::Run(calls),
+        "09:Run 01:first fb2c01:job 02:attempt 02:count 03:task 01:Json 03:length
+         01:length 07 00:length",
+    );
     assert_golden(&ToWorker::Recall, "02:Recall");
     assert_golden(&ToWorker::Stop, "03:Stop");
 }
@@ -189,6 +200,15 @@ fn from_worker() {
     assert_golden(&FromWorker::Taken, "04:Taken");
     assert_golden(&FromWorker::End, "05:End");
     assert_golden(&FromWorker::Grown, "0d:Grown");
+    let run = Run { first: TICKET, count: 2 };
+    let mut outputs = Vec::new();
+    codec::push_output(250, &[7], &mut outputs);
+    codec::push_output(251, &[], &mut outputs);
+    assert_golden(
+        &FromWorker::Ran(Outputs { run, started: 5, outputs: &outputs }),
+        "0e:Ran fb2c01:job 02:attempt 02:count 05:started 07:length
+         fa:elapsed 01:length 07 fbfb00:elapsed 00:length",
+    );
 }
 
 #[test]
@@ -241,6 +261,13 @@ fn variants_keep_their_numbers() {
         ToWorker::Told { asker: TICKET, yes: true },
         ToWorker::PleaseStop(TICKET),
         ToWorker::Accepted(1),
+        ToWorker::Run(Calls {
+            first: Seq(1),
+            run: TICKET.into(),
+            task: TaskId(0),
+            form: Form::Json,
+            arguments: &[],
+        }),
     ];
     assert_numbers(&to_worker, |message| match message {
         ToWorker::Frame(_) => 0,
@@ -252,6 +279,7 @@ fn variants_keep_their_numbers() {
         ToWorker::Told { .. } => 6,
         ToWorker::PleaseStop(_) => 7,
         ToWorker::Accepted(_) => 8,
+        ToWorker::Run(_) => 9,
     });
     let from_worker = [
         FromWorker::Ready,
@@ -268,6 +296,7 @@ fn variants_keep_their_numbers() {
         FromWorker::Ask { asker: TICKET, job: JobId(1), question: Question::Cancel },
         FromWorker::Cancel(vec![]),
         FromWorker::Grown,
+        FromWorker::Ran(Outputs { run: TICKET.into(), started: 0, outputs: &[] }),
     ];
     assert_numbers(&from_worker, |message| match message {
         FromWorker::Ready => 0,
@@ -284,6 +313,7 @@ fn variants_keep_their_numbers() {
         FromWorker::Ask { .. } => 11,
         FromWorker::Cancel(_) => 12,
         FromWorker::Grown => 13,
+        FromWorker::Ran(_) => 14,
     });
 }
 

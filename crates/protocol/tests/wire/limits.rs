@@ -96,6 +96,13 @@ fn the_budget_bounds_what_fits_a_message() {
         let message = codec::encode(&FromWorker::Replies(vec![reply; count])).unwrap();
         assert!(message.len() <= MESSAGE_BUDGET + 16, "{size}: {}", message.len());
         assert!(codec::decode::<FromWorker>(&message).is_ok(), "{count} replies of {size} bytes");
+        // In a run they take less.
+        let (mut arguments, mut outputs) = (Vec::new(), Vec::new());
+        for _ in 0..count {
+            codec::push_bytes(&bytes, &mut arguments);
+            codec::push_output(u64::MAX, &bytes, &mut outputs);
+        }
+        assert!(arguments.len().max(outputs.len()) <= MESSAGE_BUDGET, "{count} of {size} bytes");
     }
 }
 
@@ -173,5 +180,21 @@ proptest! {
             prop_assert!(error.message.len() <= TaskError::LONGEST);
             prop_assert!(error.message.len() > TaskError::LONGEST - 4, "no more is cut than must be");
         }
+    }
+}
+
+#[test]
+fn what_was_pushed_is_taken_in_order_and_no_more() {
+    let mut buffer = Vec::new();
+    codec::push_bytes(b"ab", &mut buffer);
+    codec::push_output(1 << 40, &[9; 300], &mut buffer);
+    let mut rest = buffer.as_slice();
+    assert_eq!(codec::take_bytes(&mut rest).unwrap(), b"ab");
+    assert_eq!(codec::take_output(&mut rest).unwrap(), (1 << 40, &[9_u8; 300][..]));
+    assert!(codec::take_bytes(&mut rest).is_err() && rest.is_empty());
+    for length in 0..buffer.len() {
+        let mut cut = &buffer[..length];
+        let taken = codec::take_bytes(&mut cut).and_then(|_| codec::take_output(&mut cut));
+        assert!(taken.is_err(), "{length} of {} bytes", buffer.len());
     }
 }

@@ -2,11 +2,11 @@
 
 pub(crate) mod nested;
 
-use brigade_protocol::id::{JobId, Seq, SlotId, TaskId, Ticket, WorkerId};
+use brigade_protocol::id::{JobId, Run, Seq, SlotId, TaskId, Ticket, WorkerId};
 use brigade_protocol::message::{
-    BuildId, Call, Configuration, ConfigurationError, Exit, Form, Frame, FromWorker, Hello,
-    Initializer, ParameterInfo, Reply, Report, Request, Spawn, TaskError, TaskErrorKind, TaskInfo,
-    ToWorker, Usage, Value,
+    BuildId, Call, Calls, Configuration, ConfigurationError, Exit, Form, Frame, FromWorker, Hello,
+    Initializer, Outputs, ParameterInfo, Reply, Report, Request, Spawn, TaskError, TaskErrorKind,
+    TaskInfo, ToWorker, Usage, Value,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -76,6 +76,18 @@ fn call() -> impl Strategy<Value = Call<'static>> {
     )
 }
 
+fn run() -> impl Strategy<Value = Run> {
+    (ticket(), any::<u32>()).prop_map(|(first, count)| Run { first, count })
+}
+
+fn calls() -> impl Strategy<Value = ToWorker<'static>> {
+    (number(), run(), any::<u32>(), form(), bytes()).prop_map(
+        |(first, run, task, form, arguments)| {
+            ToWorker::Run(Calls { first: Seq(first), run, task: TaskId(task), form, arguments })
+        },
+    )
+}
+
 fn task_error() -> impl Strategy<Value = TaskError> {
     let kind = prop_oneof![
         Just(TaskErrorKind::Failed),
@@ -132,6 +144,7 @@ pub(crate) fn to_worker() -> impl Strategy<Value = ToWorker<'static>> {
     let part = (ticket(), bytes()).prop_map(|(ticket, bytes)| ToWorker::Part { ticket, bytes });
     prop_oneof![
         5 => frame,
+        3 => calls(),
         2 => part,
         1 => Just(ToWorker::Recall),
         1 => Just(ToWorker::Stop),
@@ -142,6 +155,8 @@ pub(crate) fn to_worker() -> impl Strategy<Value = ToWorker<'static>> {
 pub(crate) fn from_worker() -> impl Strategy<Value = FromWorker<'static>> {
     prop_oneof![
         5 => vec(reply(), 0..5).prop_map(FromWorker::Replies),
+        3 => (run(), number(), bytes())
+            .prop_map(|(run, started, outputs)| FromWorker::Ran(Outputs { run, started, outputs })),
         2 => (ticket(), bytes()).prop_map(|(ticket, bytes)| FromWorker::Part { ticket, bytes }),
         2 => vec(ticket(), 0..9).prop_map(FromWorker::Returned),
         5 => nested::from_worker(),

@@ -112,30 +112,35 @@ impl Scheduler {
         let mut free_lanes = threads.saturating_sub(lanes.iter().filter(is_busy).count());
         let (mut check_at, mut kill) = (None, None);
         for held in &mut worker.held {
-            let timeout = self.jobs.timeout(held.ticket.job);
-            let overrun = Why::JobTimedOut(held.ticket);
-            let (deadline, why) = match (Worker::progress(lanes, held.seq), timeout) {
-                (Progress::Finished, _) => {
-                    let seen = *held.unreported.get_or_insert(now);
-                    (seen.saturating_add(PATIENCE), Why::Silent)
-                }
-                (_, None) => continue,
-                (Progress::Running(since), Some(timeout)) => {
-                    // The lanes are read one after the other: it may have seemed finished.
-                    held.unreported = None;
-                    (since.saturating_add(timeout), overrun)
-                }
-                (Progress::NotStarted, Some(timeout)) if free_lanes > 0 => {
-                    free_lanes -= 1;
-                    let idle_since = held.sent.max(worker.last_heard);
-                    (idle_since.saturating_add(START_SLACK).saturating_add(timeout), overrun)
-                }
-                (Progress::NotStarted, Some(timeout)) => (now.saturating_add(timeout), overrun),
-            };
-            if deadline <= now {
-                kill = kill.or(Some(why));
+            let timeout = self.jobs.timeout(held.run.first.job);
+            let parts = Worker::progress_of(lanes, held);
+            if !parts.iter().any(|(_, progress)| *progress == Progress::Finished) {
+                // The lanes are read one after the other: one may have seemed finished.
+                held.unreported = None;
             }
-            check_at = check_at.into_iter().chain([deadline]).min();
+            for (part, progress) in parts {
+                let overrun = Why::JobTimedOut(part.run.first);
+                let (deadline, why) = match (progress, timeout) {
+                    (Progress::Finished, _) => {
+                        let seen = *held.unreported.get_or_insert(now);
+                        (seen.saturating_add(PATIENCE), Why::Silent)
+                    }
+                    (_, None) => continue,
+                    (Progress::Running(since), Some(timeout)) => {
+                        (since.saturating_add(timeout), overrun)
+                    }
+                    (Progress::NotStarted, Some(timeout)) if free_lanes > 0 => {
+                        free_lanes = free_lanes.saturating_sub(part.run.count as usize);
+                        let idle_since = held.sent.max(worker.last_heard);
+                        (idle_since.saturating_add(START_SLACK).saturating_add(timeout), overrun)
+                    }
+                    (Progress::NotStarted, Some(timeout)) => (now.saturating_add(timeout), overrun),
+                };
+                if deadline <= now {
+                    kill = kill.or(Some(why));
+                }
+                check_at = check_at.into_iter().chain([deadline]).min();
+            }
         }
         worker.check_at = check_at;
         if let Some(why) = kill {
@@ -203,7 +208,7 @@ impl Scheduler {
             || (self.jobs.queued() == 0
                 && self.slots.iter().zip(&self.permits).any(|(slot, permitted)| {
                     matches!(slot, Slot::Taken(worker)
-                        if *permitted && worker.is_available() && worker.held.len() < threads)
+                        if *permitted && worker.is_available() && worker.load() < threads)
                 }))
     }
 
@@ -218,7 +223,7 @@ impl Scheduler {
         self.workers()
             .filter(move |worker| {
                 // Jobs that wait run as well.
-                worker.is_serving() && worker.recall == Recall::None && worker.held.len() > threads
+                worker.is_serving() && worker.recall == Recall::None && worker.load() > threads
             })
             .map(move |worker| (worker.id, worker.last_heard.saturating_add(patience)))
     }

@@ -10,7 +10,7 @@
 //!
 //! A death that no job explains counts against the pool's restart intensity.
 
-use brigade_protocol::id::{JobId, Seq, WorkerId};
+use brigade_protocol::id::{Run, Seq, Ticket, WorkerId};
 use brigade_protocol::message::Exit;
 
 use super::worker::{Held, Progress, State, Why, Worker};
@@ -47,16 +47,19 @@ impl Scheduler {
         let vacant = Slot::Vacant { until: now };
         let Slot::Taken(worker) = std::mem::replace(&mut self.slots[seat], vacant) else { return };
         let mut explained = false;
-        if !matches!(worker.state, State::Leaving { .. }) {
-            self.jobs.statistics.workers_died += 1;
-        }
-        for held in &worker.held {
+        for job in
+            worker.held.iter().flat_map(|held| self.jobs.kin_among(held.run)).collect::<Vec<_>>()
+        {
             // The dead wait for nothing.
-            self.jobs.end_wait(held.ticket.job);
+            self.jobs.end_wait(job);
         }
         // From the back, so that what was never started comes to the front of the queue in order.
         for held in worker.held.iter().rev() {
-            explained |= self.judge(now, &worker, held, death, actions);
+            for (part, progress) in
+                self.parts_to_judge(&worker, held, &death.lanes).into_iter().rev()
+            {
+                explained |= self.judge(now, &worker, &part, progress, death, actions);
+            }
         }
         let expected = match worker.state {
             State::Leaving {
@@ -68,6 +71,10 @@ impl Scheduler {
             | State::Starting { .. }
             | State::Serving => false,
         };
+        if !expected {
+            // Also if a message found it dead before its death was told.
+            self.jobs.statistics.workers_died += 1;
+        }
         if !explained && !expected && !death.with_server {
             self.count_death(now, &death.epitaph, actions);
             let until = now.saturating_add(self.deaths.backoff());
@@ -76,29 +83,68 @@ impl Scheduler {
         self.restart_server(actions);
     }
 
-    /// Judges one attempt that a dead worker held, and tells whether it may explain the death.
+    /// The parts of what a dead worker held of which one judgement holds for all.
+    fn parts_to_judge(
+        &self,
+        worker: &Worker,
+        held: &Held,
+        lanes: &[Lane],
+    ) -> Vec<(Held, Progress)> {
+        let mut parts = Vec::new();
+        for (part, progress) in Worker::progress_of(lanes, held) {
+            if progress == Progress::NotStarted {
+                match worker.overrun().and_then(|ticket| part.run.place(ticket)) {
+                    // It was the clock that told of its time-out.
+                    Some(place) => {
+                        let behind = part.run.count - place - 1;
+                        let cut = [
+                            part.part(0, place),
+                            part.part(place, 1),
+                            part.part(place + 1, behind),
+                        ];
+                        let cut = cut.into_iter().filter(|part| part.run.count > 0);
+                        parts.extend(cut.map(|part| (part, progress)));
+                    }
+                    None => parts.push((part, progress)),
+                }
+                continue;
+            }
+            let mut place = 0;
+            for run in self.jobs.special_apart(part.run) {
+                parts.push((part.part(place, run.count), progress));
+                place += run.count;
+            }
+        }
+        parts
+    }
+
+    /// Judges attempts that a dead worker held, all of which had come equally far, and tells whether they
+    /// may explain the death.
     fn judge(
         &mut self,
         now: Time,
         worker: &Worker,
         held: &Held,
+        progress: Progress,
         death: &Death,
         actions: &mut Vec<Action>,
     ) -> bool {
-        let job = held.ticket.job;
-        let ran = match Worker::progress(&death.lanes, held.seq) {
+        let (run, job) = (held.run, held.run.first.job);
+        let ran = match progress {
             // A stopped worker starts nothing; its time-out was told by the clock alone.
             Progress::NotStarted if !worker.overran(held) => {
-                self.give_back(job, actions);
+                self.give_back(run, actions);
                 return false;
             }
             Progress::NotStarted => Some((held.sent, now)),
             Progress::Running(since) => Some((since, now)),
             Progress::Finished => None,
         };
-        self.jobs.note_over(job, worker.id, ran);
+        self.jobs.note_over(run, worker.id, ran);
         // The next attempt submits what it needs anew.
-        self.disown(now, job, true, actions);
+        for parent in self.jobs.kin_among(run) {
+            self.disown(now, parent, true, actions);
+        }
         let failure = match worker.state {
             State::Leaving { why: Why::Ended, .. } => Failure::Cancelled,
             State::Leaving { why: Why::JobKilled(_), .. } if worker.overran(held) => {
@@ -109,17 +155,17 @@ impl Scheduler {
             }
             // Taken along by another job's time-out, or by the fork server.
             State::Leaving { why: Why::JobTimedOut(_) | Why::JobKilled(_), .. } => {
-                self.lost(job, death, actions);
+                self.lost(run, death, actions);
                 return false;
             }
             _ if death.with_server => {
-                self.lost(job, death, actions);
+                self.lost(run, death, actions);
                 return false;
             }
             _ if ran.is_none() => {
                 let suspect = death.suspects(held.seq);
                 if !suspect || self.jobs.forgive_loss(job) {
-                    self.lost(job, death, actions);
+                    self.lost(run, death, actions);
                     return suspect;
                 }
                 Failure::Crashed(death.exit)
@@ -131,16 +177,18 @@ impl Scheduler {
             (_, failure) => failure,
         };
         let explains = matches!(failure, Failure::Crashed(_));
-        self.attempt_failed(job, failure, actions);
+        for job in run.jobs() {
+            self.attempt_failed(job, failure.clone(), actions);
+        }
         explains
     }
 
     /// An attempt was begun and lost for no fault of its own.
-    fn lost(&mut self, job: JobId, death: &Death, actions: &mut Vec<Action>) {
-        if self.jobs.is_at_most_once(job) {
-            self.jobs.settle(job, Err(Failure::Crashed(death.exit)), actions);
+    fn lost(&mut self, run: Run, death: &Death, actions: &mut Vec<Action>) {
+        if self.jobs.is_at_most_once(run.first.job) {
+            self.jobs.settle(run, Err(Failure::Crashed(death.exit)), actions);
         } else {
-            self.give_back(job, actions);
+            self.give_back(run, actions);
         }
     }
 
@@ -206,7 +254,16 @@ impl Scheduler {
 impl Worker {
     /// It is this attempt that the worker was killed for.
     fn overran(&self, held: &Held) -> bool {
-        let State::Leaving { why, .. } = self.state else { return false };
-        why == Why::JobTimedOut(held.ticket) || why == Why::JobKilled(held.ticket)
+        self.overrun() == Some(held.run.first)
+    }
+
+    /// The attempt that it was killed for.
+    fn overrun(&self) -> Option<Ticket> {
+        match self.state {
+            State::Leaving { why: Why::JobTimedOut(ticket) | Why::JobKilled(ticket), .. } => {
+                Some(ticket)
+            }
+            _ => None,
+        }
     }
 }

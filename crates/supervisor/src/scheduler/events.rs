@@ -1,6 +1,6 @@
 //! What becomes of the events about jobs and living workers. Deaths have a module of their own.
 
-use brigade_protocol::id::{JobId, Ticket, WorkerId};
+use brigade_protocol::id::{JobId, Run, Ticket, WorkerId};
 
 use super::jobs::{Cancel, Place};
 use super::worker::{Recall, Why};
@@ -9,6 +9,7 @@ use super::{Action, Ending, Failure, JobSpec, Phase, Reply, Scheduler, Time};
 impl Scheduler {
     pub(super) fn on_submitted(&mut self, spec: JobSpec, actions: &mut Vec<Action>) {
         let (job, is_nested) = (spec.job, spec.parent.is_some());
+        let run = Run { first: job.into(), count: spec.count };
         if self.jobs.is_ended_seat(job) {
             // Its end is on its way to whoever submits it.
             return;
@@ -17,7 +18,7 @@ impl Scheduler {
         self.jobs.add(spec);
         if is_late {
             // Who submitted it has been judged meanwhile: a thread that was left to itself, say.
-            return self.jobs.settle(job, Err(Failure::Cancelled), actions);
+            return self.jobs.settle(run, Err(Failure::Cancelled), actions);
         }
         match &self.phase {
             Phase::Running => {}
@@ -25,11 +26,11 @@ impl Scheduler {
             Phase::Draining if is_nested => {}
             Phase::GaveUp(reason) => {
                 let reason = reason.clone();
-                self.jobs.settle(job, Err(Failure::PoolGaveUp(reason)), actions);
+                self.jobs.settle(run, Err(Failure::PoolGaveUp(reason)), actions);
             }
             Phase::Draining | Phase::Stopping { .. } | Phase::Aborting => {
                 let reason = "the pool has been shut down".to_owned();
-                self.jobs.settle(job, Err(Failure::Refused(reason)), actions);
+                self.jobs.settle(run, Err(Failure::Refused(reason)), actions);
             }
         }
     }
@@ -87,22 +88,25 @@ impl Scheduler {
         actions: &mut Vec<Action>,
     ) {
         let Some(worker) = self.worker(id) else { return };
-        let Ok(full_frame) = worker.take_reply(now, reply.ticket) else {
+        let Ok(full_frame) = worker.take_reply(now, reply.run) else {
             // Not a ticket that it holds: forged, or answered twice.
             return self.kill(id, Why::Violated, actions);
         };
         self.deaths.forget();
         self.server_deaths.forget();
-        let Reply { ticket, ran, result } = reply;
-        let task = self.jobs.task(ticket.job);
-        self.batches.learn(task, ran.1.saturating_sub(ran.0), full_frame);
-        self.jobs.note_over(ticket.job, id, Some(ran));
-        self.disown(now, ticket.job, result.is_err(), actions);
+        let Reply { run, ran, result } = reply;
+        let first = run.first.job;
+        let took = ran.1.saturating_sub(ran.0) / run.count;
+        self.batches.learn(self.jobs.task(first), took, full_frame);
+        self.jobs.note_over(run, id, Some(ran));
+        for job in self.jobs.kin_among(run) {
+            self.disown(now, job, result.is_err(), actions);
+        }
         match result {
-            Ok(output) => self.jobs.settle(ticket.job, Ok(output), actions),
+            Ok(output) => self.jobs.settle(run, Ok(output), actions),
             Err(error) => {
-                let failure = self.jobs.as_deadlock(ticket.job, error.into());
-                self.attempt_failed(ticket.job, failure, actions);
+                let failure = self.jobs.as_deadlock(first, error.into());
+                self.attempt_failed(first, failure, actions);
             }
         }
     }
@@ -115,12 +119,12 @@ impl Scheduler {
         actions: &mut Vec<Action>,
     ) {
         let Some(worker) = self.worker(id) else { return };
-        if !worker.take_returned(now, tickets) {
+        let Ok(runs) = worker.take_returned(now, tickets) else {
             return self.kill(id, Why::Violated, actions);
-        }
-        let kept: Vec<Ticket> = worker.held.iter().map(|held| held.ticket).collect();
-        for &ticket in &kept {
-            match self.jobs.cancelled(ticket.job) {
+        };
+        let kept: Vec<Run> = worker.held.iter().map(|held| held.run).collect();
+        for (ticket, cancel) in self.jobs.cancelled_among(&kept) {
+            match cancel {
                 Cancel::No => {}
                 Cancel::Unwanted => {
                     self.jobs.take_cancelled(ticket.job);
@@ -136,28 +140,32 @@ impl Scheduler {
         }
         if matches!(self.phase, Phase::Stopping { .. }) {
             // Those that run are the last of those that were started.
-            let running = kept.len().saturating_sub(usize::from(self.config.threads));
-            let asked = kept[running..].iter().map(|&ticket| Action::PleaseStop(id, ticket));
-            actions.extend(asked);
+            let last = kept.iter().rev().flat_map(|run| run.tickets().rev());
+            let running = last.take(usize::from(self.config.threads));
+            actions.extend(running.map(|ticket| Action::PleaseStop(id, ticket)));
         }
-        for ticket in tickets.iter().rev() {
-            self.give_back(ticket.job, actions);
+        for run in runs.into_iter().rev() {
+            self.give_back(run, actions);
         }
     }
 
-    /// A job that was with a worker and was not started goes back to the front of the queue, or
-    /// ends if nothing is started any more.
-    pub(super) fn give_back(&mut self, job: JobId, actions: &mut Vec<Action>) {
-        let cancelled = self.jobs.take_cancelled(job);
-        match &self.phase {
-            _ if cancelled != Cancel::No => self.jobs.settle(job, Err(Failure::Cancelled), actions),
-            Phase::Running | Phase::Draining => self.jobs.requeue_front(job),
-            Phase::Stopping { .. } | Phase::Aborting => {
-                self.jobs.settle(job, Err(Failure::Cancelled), actions);
-            }
-            Phase::GaveUp(reason) => {
-                let reason = reason.clone();
-                self.jobs.settle(job, Err(Failure::PoolGaveUp(reason)), actions);
+    /// Jobs that were with a worker and were not started go back to the front of the queue, or end if
+    /// nothing is started any more.
+    pub(super) fn give_back(&mut self, run: Run, actions: &mut Vec<Action>) {
+        for run in self.jobs.special_apart(run).into_iter().rev() {
+            let cancelled = self.jobs.take_cancelled(run.first.job);
+            match &self.phase {
+                _ if cancelled != Cancel::No => {
+                    self.jobs.settle(run, Err(Failure::Cancelled), actions);
+                }
+                Phase::Running | Phase::Draining => self.jobs.requeue_front(run),
+                Phase::Stopping { .. } | Phase::Aborting => {
+                    self.jobs.settle(run, Err(Failure::Cancelled), actions);
+                }
+                Phase::GaveUp(reason) => {
+                    let reason = reason.clone();
+                    self.jobs.settle(run, Err(Failure::PoolGaveUp(reason)), actions);
+                }
             }
         }
     }
@@ -207,9 +215,10 @@ impl Scheduler {
                 self.jobs.settle_unstarted(&Failure::Cancelled, actions);
                 let threads = usize::from(self.config.threads);
                 // The others are asked when they have given back what they have not started.
-                for worker in self.workers().filter(|worker| worker.held.len() <= threads) {
+                for worker in self.workers().filter(|worker| worker.load() <= threads) {
                     let running = worker.held.iter().filter(|_| worker.is_serving());
-                    actions.extend(running.map(|held| Action::PleaseStop(worker.id, held.ticket)));
+                    let running = running.flat_map(|held| held.run.tickets());
+                    actions.extend(running.map(|ticket| Action::PleaseStop(worker.id, ticket)));
                 }
             }
             (Ending::Abort, _) => {

@@ -10,7 +10,7 @@
 use std::time::Duration;
 
 use brigade_protocol::codec::{MESSAGE_BUDGET, OVERHEAD, fits_inline};
-use brigade_protocol::id::{SlotId, TaskId, Ticket, WorkerId};
+use brigade_protocol::id::{Run, SlotId, TaskId, WorkerId};
 use rustc_hash::FxHashMap;
 
 use super::jobs::{Jobs, Next};
@@ -103,7 +103,7 @@ impl Scheduler {
     fn want_now(&mut self, seat: usize) -> usize {
         let Slot::Taken(worker) = &self.slots[seat] else { return 0 };
         let threads = usize::from(self.config.threads);
-        let idle = threads.saturating_sub(worker.held.len());
+        let idle = threads.saturating_sub(worker.load());
         if !worker.takes_work() || idle == 0 {
             return 0;
         }
@@ -121,8 +121,7 @@ impl Scheduler {
         }
         let Slot::Taken(worker) = &self.slots[seat] else { return 0 };
         let threads = usize::from(self.config.threads);
-        let full =
-            if threads == 1 { worker.frames() >= 2 } else { worker.held.len() >= 2 * threads };
+        let full = if threads == 1 { worker.frames() >= 2 } else { worker.load() >= 2 * threads };
         if !worker.takes_work() || full {
             return 0;
         }
@@ -142,7 +141,7 @@ impl Scheduler {
         let room = match self.config.prefetch {
             Prefetch::Auto => MOST_JOBS,
             Prefetch::AtMost(most) => {
-                (usize::from(self.config.threads) + most as usize).saturating_sub(worker.held.len())
+                (usize::from(self.config.threads) + most as usize).saturating_sub(worker.load())
             }
         };
         room.min(worker.jobs_left())
@@ -151,20 +150,20 @@ impl Scheduler {
     /// Sends a frame of up to `most` jobs. False if there is no room under way.
     fn dispatch(&mut self, now: Time, seat: usize, most: usize, actions: &mut Vec<Action>) -> bool {
         let Slot::Taken(worker) = &mut self.slots[seat] else { return false };
-        let idle = usize::from(self.config.threads).saturating_sub(worker.held.len());
+        let idle = usize::from(self.config.threads).saturating_sub(worker.load());
         let (under_way, parts) = worker.under_way();
         let most_under_way = if parts { MOST_BESIDE_PARTS } else { MOST_UNDER_WAY };
         let room = most_under_way.saturating_sub(under_way + FRAME_COST).min(MESSAGE_BUDGET);
         let parts_fit = under_way + FRAME_COST <= MOST_BESIDE_PARTS;
         let mut frame = Frame { most, idle, room, parts_fit, ..Frame::default() };
         frame.gather(&mut self.jobs, &self.batches, worker.id);
-        if frame.tickets.is_empty() {
+        if frame.runs.is_empty() {
             return false;
         }
         let check_at = frame.timeout.map(|timeout| now.saturating_add(timeout));
         worker.check_at = worker.check_at.into_iter().chain(check_at).min();
-        let first = worker.hold(now, &frame.tickets, frame.bytes + FRAME_COST, frame.in_parts);
-        actions.push(Action::Dispatch(worker.id, first, frame.tickets));
+        let first = worker.hold(now, &frame.runs, frame.bytes + FRAME_COST, frame.in_parts);
+        actions.push(Action::Dispatch(worker.id, first, frame.runs));
         true
     }
 
@@ -222,7 +221,9 @@ struct Frame {
     room: usize,
     /// Arguments that travel in parts may be sent now.
     parts_fit: bool,
-    tickets: Vec<Ticket>,
+    runs: Vec<Run>,
+    /// How many jobs these are.
+    count: usize,
     bytes: usize,
     /// Its only job's arguments travel in parts.
     in_parts: bool,
@@ -237,30 +238,40 @@ impl Frame {
         while let Some(next) = jobs.peek() {
             let (expected, most) = batches.expect(next.task);
             let waits = batches.waits(next.task);
-            let must_wait = waits && (self.idle == 0 || !self.tickets.is_empty());
-            if must_wait || !self.has_room_for(&next, expected, most) {
+            let must_wait = waits && (self.idle == 0 || self.count > 0);
+            let in_parts = !fits_inline(next.size);
+            let alone = next.alone || waits;
+            let fit = if must_wait { 0 } else { self.room_for(&next, alone, expected, most) };
+            if fit == 0 {
                 break;
             }
-            jobs.take(worker);
-            self.tickets.push(next.ticket);
-            self.in_parts = !fits_inline(next.size);
-            self.alone = next.alone || waits;
-            self.bytes += OVERHEAD + if self.in_parts { 0 } else { next.size };
-            self.work += expected;
+            let count = next.run.count.min(u32::try_from(fit).unwrap_or(u32::MAX));
+            let run = next.run.part(0, count);
+            jobs.take(run, worker);
+            self.runs.push(run);
+            self.count += count as usize;
+            self.in_parts = in_parts;
+            self.alone = alone;
+            self.bytes += count as usize * (OVERHEAD + if in_parts { 0 } else { next.size });
+            self.work += expected * count;
             self.timeout = self.timeout.into_iter().chain(next.timeout).min();
         }
     }
 
-    fn has_room_for(&self, next: &Next, expected: Duration, most: usize) -> bool {
-        let count = self.tickets.len();
+    /// How many of these there is room for.
+    fn room_for(&self, next: &Next, alone: bool, expected: Duration, most: usize) -> usize {
         if !fits_inline(next.size) {
             // It has its frame for itself.
-            return count == 0 && self.parts_fit;
+            return usize::from(self.count == 0 && self.parts_fit);
         }
-        let shares = count == 0 || !(self.alone || self.in_parts || next.alone);
-        count < self.most
-            && shares
-            && self.bytes + next.size + OVERHEAD <= self.room
-            && (count < self.idle.max(1) || (count < most && self.work + expected <= FRAME_WORK))
+        if self.alone || self.in_parts || (alone && self.count > 0) {
+            return 0;
+        }
+        let most_now = if alone { 1 } else { self.most.saturating_sub(self.count) };
+        let room = self.room.saturating_sub(self.bytes) / (next.size + OVERHEAD);
+        let idle = self.idle.max(1).saturating_sub(self.count);
+        let short = FRAME_WORK.saturating_sub(self.work).as_nanos() / expected.as_nanos().max(1);
+        let short = usize::try_from(short).unwrap_or(usize::MAX);
+        idle.max(short.min(most.saturating_sub(self.count))).min(room).min(most_now)
     }
 }

@@ -1,44 +1,15 @@
-//! The table of unsettled jobs, with the queue of those that are with no worker.
+//! What is known of unsettled jobs: their table, the queue of those that are with no worker, and what
+//! few of them have beside.
 
-use brigade_protocol::id::{JobId, TaskId, Ticket, WorkerId};
-use brigade_protocol::message::Exit;
+use brigade_protocol::id::{JobId, Run, TaskId, Ticket, WorkerId};
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::queue::{Front, Queue, Stamp};
+use super::queue::{Front, Queue};
+use super::table::{Job, Table};
 use super::waits::{Kin, Wait};
 use super::{Action, Failure, JobSpec, Limits, Settled, Statistics, Time};
 
-#[derive(Debug)]
-struct Job {
-    task: TaskId,
-    size: usize,
-    limits: Limits,
-    place: Place,
-    /// Its place on the stack, if it was submitted by a job or is waited for by one.
-    stamp: Option<Stamp>,
-    /// Attempts that are known to have begun and to be over; the next ticket carries one more.
-    begun: u32,
-    /// Attempts that ended in an error, a panic or a time-out.
-    failures: u32,
-    /// Attempts that were finished, but whose reply died with the worker, with nobody else to blame.
-    losses: u32,
-    /// How the workers ended that it took down.
-    crashes: Vec<Exit>,
-    /// A client waits to hear whether it can still be cancelled.
-    cancelled: Cancel,
-    /// What it has to do with other jobs, if it has.
-    kin: Option<Box<Kin>>,
-    /// Who ran the last of them, and when.
-    last: Option<(WorkerId, Option<(Time, Time)>)>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
-    Queued,
-    With(WorkerId),
-    /// Announced by a client, or by this job, and not submitted yet.
-    Reserved(Option<JobId>),
-}
+pub(super) use super::table::Place;
 
 /// What is to become of a job that may have been started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -53,25 +24,30 @@ pub(super) enum Cancel {
     Kill,
 }
 
-/// A job taken from the queue.
+/// Jobs that can be taken from the queue.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Next {
-    pub(super) ticket: Ticket,
+    pub(super) run: Run,
     pub(super) task: TaskId,
+    /// Of the arguments of each, at most.
     pub(super) size: usize,
     pub(super) timeout: Option<Time>,
-    /// It has its frame for itself, so that its reply leaves before anything else is started: it must
+    /// Each has its frame for itself, so that its reply leaves before anything else is started: it must
     /// not be lost, or has cost a worker.
     pub(super) alone: bool,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Jobs {
-    table: FxHashMap<JobId, Job>,
+    table: Table,
     /// A job that was settled while it was queued stays here as an id without a job, and is skipped.
     queue: Queue,
     queued: usize,
     pub(super) statistics: Statistics,
+    /// What jobs have to do with other jobs.
+    kin: FxHashMap<JobId, Box<Kin>>,
+    /// What is to become of jobs that are with a worker.
+    cancels: FxHashMap<JobId, Cancel>,
     /// How many jobs of each worker wait for others.
     waiting_with: FxHashMap<WorkerId, usize>,
     waiting: usize,
@@ -80,49 +56,29 @@ pub(super) struct Jobs {
     ended_seats: FxHashSet<JobId>,
 }
 
-impl Job {
-    fn new(task: TaskId, size: usize, limits: Limits, place: Place) -> Self {
-        Self {
-            task,
-            size,
-            limits,
-            place,
-            stamp: None,
-            begun: 0,
-            failures: 0,
-            losses: 0,
-            crashes: Vec::new(),
-            cancelled: Cancel::No,
-            kin: None,
-            last: None,
-        }
-    }
-}
-
 impl Jobs {
     pub(super) fn add(&mut self, spec: JobSpec) {
-        let JobSpec { job, task, size, mut limits, parent } = spec;
-        if let Some(parent) = parent.and_then(|parent| self.table.get(&parent.job)) {
+        let JobSpec { job: first, count, task, size, mut limits, parent } = spec;
+        if let Some(parent) = parent.and_then(|parent| self.table.get(parent.job)) {
             limits.priority = limits.priority.max(parent.limits.priority);
         }
-        if let Some(parent) = parent {
-            self.adopt(job, parent.job);
-        }
-        let mut job_state = Job::new(task, size, limits, Place::Queued);
-        let before = self.table.remove(&job);
+        let reserved = self.table.remove(first);
         let was_reserved =
-            before.as_ref().is_none_or(|job| matches!(job.place, Place::Reserved(_)));
-        debug_assert!(was_reserved, "job {job} submitted twice");
-        // Who waits for it already goes on doing so.
-        job_state.kin = before.and_then(|job| job.kin);
-        job_state.stamp = parent.map(|_| self.queue.stamp());
-        match job_state.stamp {
-            Some(stamp) => self.queue.stack(limits.priority, stamp, job),
-            None => self.queue.push_back(limits.priority, job),
+            reserved.as_ref().is_none_or(|job| matches!(job.place, Place::Reserved(_)));
+        debug_assert!(was_reserved, "job {first} submitted twice");
+        let mut job = Job::new(count, task, size, limits, Place::Queued);
+        if let Some(parent) = parent {
+            debug_assert_eq!(count, 1, "jobs of jobs are submitted one by one");
+            self.adopt(first, parent.job);
+            let stamp = self.queue.stamp();
+            job.stamp = Some(stamp);
+            self.queue.stack(limits.priority, stamp, first);
+        } else {
+            self.queue.push_back(limits.priority, first, count);
         }
-        self.table.insert(job, job_state);
-        self.statistics.submitted += 1;
-        self.queued += 1;
+        self.table.add(first, job);
+        self.statistics.submitted += u64::from(count);
+        self.queued += count as usize;
     }
 
     pub(super) fn reserve(&mut self, job: JobId, holder: Option<JobId>) {
@@ -130,20 +86,20 @@ impl Jobs {
             self.adopt(job, holder);
         }
         let place = Place::Reserved(holder);
-        self.table.insert(job, Job::new(TaskId(u32::MAX), 0, Limits::default(), place));
+        self.table.add(job, Job::new(1, TaskId(u32::MAX), 0, Limits::default(), place));
     }
 
     /// Ends all that clients have reserved: nothing more will be taken from them.
     pub(super) fn reserved_by_clients(&self) -> Vec<JobId> {
         let reserved = self.table.iter().filter(|(_, job)| job.place == Place::Reserved(None));
-        let mut jobs: Vec<JobId> = reserved.map(|(id, _)| *id).collect();
+        let mut jobs: Vec<JobId> = reserved.map(|(id, _)| id).collect();
         jobs.sort_unstable();
         jobs
     }
 
     fn adopt(&mut self, child: JobId, parent: JobId) {
-        if let Some(parent) = self.table.get_mut(&parent) {
-            let children = &mut parent.kin.get_or_insert_default().children;
+        if self.table.get(parent).is_some() {
+            let children = &mut self.kin.entry(parent).or_default().children;
             if !children.contains(&child) {
                 children.push(child);
             }
@@ -152,17 +108,17 @@ impl Jobs {
 
     /// What the present attempt at a job has submitted or reserved; it has no claim to it any more.
     pub(super) fn take_children(&mut self, job: JobId) -> Vec<JobId> {
-        let kin = self.table.get_mut(&job).and_then(|job| job.kin.as_mut());
+        let kin = self.kin.get_mut(&job);
         kin.map(|kin| std::mem::take(&mut kin.children)).unwrap_or_default()
     }
 
     pub(super) fn kin(&mut self, job: JobId) -> &mut Kin {
-        let job = self.table.get_mut(&job).expect("only of unsettled jobs is this asked");
-        job.kin.get_or_insert_default()
+        debug_assert!(self.table.get(job).is_some(), "only of unsettled jobs is this asked");
+        self.kin.entry(job).or_default()
     }
 
     pub(super) fn wait_of(&self, job: JobId) -> Option<&Wait> {
-        self.table.get(&job)?.kin.as_ref()?.wait.as_ref()
+        self.kin.get(&job)?.wait.as_ref()
     }
 
     pub(super) fn begin_wait(&mut self, wait: Wait) {
@@ -182,7 +138,7 @@ impl Jobs {
     }
 
     pub(super) fn end_wait(&mut self, job: JobId) -> Option<Wait> {
-        let wait = self.table.get_mut(&job)?.kin.as_mut()?.wait.take()?;
+        let wait = self.kin.get_mut(&job)?.wait.take()?;
         if let Some(count) = self.waiting_with.get_mut(&wait.worker) {
             *count -= 1;
             if *count == 0 {
@@ -206,19 +162,23 @@ impl Jobs {
         self.waiting_with.get(&worker).copied().unwrap_or(0)
     }
 
-    /// Puts a job that is waited for before all others, with the priority of the one that waits.
+    /// Puts a job that is waited for before all others, with the priority of the one that waits. One that
+    /// is with a worker among others is put there if it comes back.
     pub(super) fn hasten(&mut self, id: JobId, waiter: JobId) {
-        let priority = self.table.get(&waiter).map_or(0, |waiter| waiter.limits.priority);
-        if let Some(job) = self.table.get_mut(&id) {
-            if let Some(stamp) = job.stamp {
-                self.queue.unstack(job.limits.priority, stamp);
-            }
-            job.limits.priority = job.limits.priority.max(priority);
-            let stamp = self.queue.stamp();
-            job.stamp = Some(stamp);
-            if job.place == Place::Queued {
-                self.queue.stack(job.limits.priority, stamp, id);
-            }
+        let priority = self.table.get(waiter).map_or(0, |waiter| waiter.limits.priority);
+        let Some(Job { place, count, .. }) = self.table.get(id) else { return };
+        if matches!(place, Place::With(_)) && *count > 1 {
+            return;
+        }
+        let Some(job) = self.table.alone(id) else { return };
+        if let Some(stamp) = job.stamp {
+            self.queue.unstack(job.limits.priority, stamp);
+        }
+        job.limits.priority = job.limits.priority.max(priority);
+        let stamp = self.queue.stamp();
+        job.stamp = Some(stamp);
+        if job.place == Place::Queued {
+            self.queue.stack(job.limits.priority, stamp, id);
         }
     }
 
@@ -241,93 +201,162 @@ impl Jobs {
     }
 
     pub(super) fn place(&self, job: JobId) -> Option<Place> {
-        self.table.get(&job).map(|job| job.place)
+        self.table.get(job).map(|job| job.place)
     }
 
     pub(super) fn task(&self, job: JobId) -> TaskId {
-        self.table.get(&job).map(|job| job.task).unwrap_or_default()
+        self.table.get(job).map(|job| job.task).unwrap_or_default()
+    }
+
+    /// What is known of this job and those in one run with it.
+    #[cfg(test)]
+    pub(super) fn row(&self, job: JobId) -> Option<&Job> {
+        self.table.get(job)
     }
 
     pub(super) fn timeout(&self, job: JobId) -> Option<Time> {
-        self.table.get(&job).and_then(|job| job.limits.timeout)
+        self.table.get(job).and_then(|job| job.limits.timeout)
     }
 
-    /// The job that would be taken next.
+    /// The jobs that would be taken next.
     pub(super) fn peek(&mut self) -> Option<Next> {
         while let Some(front) = self.queue.front() {
-            let (Front::Stacked(id) | Front::Queued(id)) = front;
-            if let Some(job) = self.table.get(&id)
-                && job.place == Place::Queued
-                // Otherwise it has moved to the stack since.
-                && job.stamp.is_some() == matches!(front, Front::Stacked(_))
-            {
-                let ticket = Ticket { job: id, attempt: job.begun + 1 };
-                let (task, size, timeout) = (job.task, job.size, job.limits.timeout);
-                let alone =
-                    job.limits.crash_retries == 0 || job.losses > 0 || !job.crashes.is_empty();
-                return Some(Next { ticket, task, size, timeout, alone });
+            let (Front::Stacked(id) | Front::Queued(id, _)) = front;
+            let mut count = 1;
+            if let Some(job) = self.table.get(id) {
+                let is_here = match front {
+                    Front::Stacked(_) => job.stamp.is_some(),
+                    // Otherwise it has moved to the stack since.
+                    Front::Queued(_, most) => {
+                        count = job.count.min(most);
+                        job.stamp.is_none()
+                    }
+                };
+                if is_here && job.place == Place::Queued {
+                    let run = Run { first: Ticket { job: id, attempt: job.begun + 1 }, count };
+                    let (task, size, timeout) = (job.task, job.size, job.limits.timeout);
+                    let alone =
+                        job.limits.crash_retries == 0 || job.losses > 0 || !job.crashes.is_empty();
+                    return Some(Next { run, task, size, timeout, alone });
+                }
+                // What is not queued may be in the middle of its run.
+                count = 1;
             }
-            self.queue.pop_front();
+            self.queue.pop_front(count);
         }
         None
     }
 
-    /// Takes what [`Jobs::peek`] showed, for this worker.
-    pub(super) fn take(&mut self, worker: WorkerId) {
-        if let Some(id) = self.queue.pop_front()
-            && let Some(job) = self.table.get_mut(&id)
-        {
+    /// Takes so many of what [`Jobs::peek`] showed, for this worker.
+    pub(super) fn take(&mut self, run: Run, worker: WorkerId) {
+        self.queue.pop_front(run.count);
+        if let Some(job) = self.table.cut(run.first.job, run.count) {
             job.place = Place::With(worker);
-            self.queued -= 1;
+            self.queued -= run.count as usize;
         }
     }
 
-    pub(super) fn requeue_front(&mut self, job: JobId) {
-        self.queue_again(job, Queue::push_front);
+    /// Queues jobs again, before all others; before those, if it is waited for.
+    pub(super) fn requeue_front(&mut self, run: Run) {
+        self.queue_again(run, Queue::push_front);
+        if run.count == 1
+            && let Some(waiter) = self.waiter(run.first.job)
+            && self.table.get(run.first.job).is_some_and(|job| job.stamp.is_none())
+        {
+            // It travelled among others when the wait for it began.
+            self.hasten(run.first.job, waiter);
+        }
     }
 
-    /// Queues a job again: in its place on the stack, if it has one, or as told.
-    fn queue_again(&mut self, id: JobId, push: impl FnOnce(&mut Queue, i8, JobId)) {
-        let Some(job) = self.table.get_mut(&id) else { return };
-        debug_assert_ne!(job.place, Place::Queued, "job {id} queued twice");
+    /// Queues jobs again: in their place on the stack, if they have one, or as told.
+    fn queue_again(&mut self, run: Run, push: impl FnOnce(&mut Queue, i8, JobId, u32)) {
+        let first = run.first.job;
+        let Some(job) = self.table.cut(first, run.count) else { return };
+        debug_assert_ne!(job.place, Place::Queued, "job {first} queued twice");
         job.place = Place::Queued;
-        self.queued += 1;
+        self.queued += run.count as usize;
         match job.stamp {
-            Some(stamp) => self.queue.stack(job.limits.priority, stamp, id),
-            None => push(&mut self.queue, job.limits.priority, id),
+            Some(stamp) => self.queue.stack(job.limits.priority, stamp, first),
+            None => push(&mut self.queue, job.limits.priority, first, run.count),
         }
+    }
+
+    /// The run in parts, in order: each of its jobs that is to be cancelled, or has to do with other jobs,
+    /// by itself.
+    pub(super) fn special_apart(&self, run: Run) -> Vec<Run> {
+        if run.count == 1 || (self.cancels.is_empty() && self.kin.is_empty()) {
+            return vec![run];
+        }
+        let is_special = |job| self.cancels.contains_key(&job) || self.kin.contains_key(&job);
+        let (mut parts, mut from) = (Vec::new(), 0);
+        for (place, job) in (0..run.count).zip(run.jobs()) {
+            if is_special(job) {
+                parts.extend([run.part(from, place - from), run.part(place, 1)]);
+                from = place + 1;
+            }
+        }
+        parts.push(run.part(from, run.count - from));
+        parts.retain(|part| part.count > 0);
+        parts
+    }
+
+    /// Of these jobs those that have something to do with others.
+    pub(super) fn kin_among(&self, run: Run) -> Vec<JobId> {
+        if self.kin.is_empty() {
+            return Vec::new();
+        }
+        run.jobs().filter(|job| self.kin.contains_key(job)).collect()
+    }
+
+    /// One of those that wait for this job.
+    fn waiter(&self, job: JobId) -> Option<JobId> {
+        let waits =
+            |waiter: &&JobId| self.wait_of(**waiter).is_some_and(|wait| wait.jobs.contains(&job));
+        self.kin.get(&job)?.waiters.iter().find(waits).copied()
     }
 
     /// Notes that the job is to be cancelled; a graver wish replaces a lighter one.
     pub(super) fn mark_cancelled(&mut self, job: JobId, cancel: Cancel) {
-        if let Some(job) = self.table.get_mut(&job) {
-            job.cancelled = job.cancelled.max(cancel);
-        }
+        let mark = self.cancels.entry(job).or_default();
+        *mark = cancel.max(*mark);
     }
 
-    /// Whether it is to be cancelled.
-    pub(super) fn cancelled(&self, job: JobId) -> Cancel {
-        self.table.get(&job).map(|job| job.cancelled).unwrap_or_default()
+    /// Of these jobs those that are to be cancelled.
+    pub(super) fn cancelled_among(&self, runs: &[Run]) -> Vec<(Ticket, Cancel)> {
+        if self.cancels.is_empty() {
+            return Vec::new();
+        }
+        let tickets = runs.iter().flat_map(|run| run.tickets());
+        tickets.filter_map(|ticket| Some((ticket, *self.cancels.get(&ticket.job)?))).collect()
     }
 
     /// Forgets that it is to be cancelled, and tells whether it was.
     pub(super) fn take_cancelled(&mut self, job: JobId) -> Cancel {
-        self.table.get_mut(&job).map(|job| std::mem::take(&mut job.cancelled)).unwrap_or_default()
+        if self.cancels.is_empty() {
+            return Cancel::No;
+        }
+        self.cancels.remove(&job).unwrap_or_default()
     }
 
-    /// An attempt is over that was begun by this worker, at these times if they are known.
-    pub(super) fn note_over(&mut self, job: JobId, worker: WorkerId, ran: Option<(Time, Time)>) {
-        self.end_wait(job);
-        if let Some(job) = self.table.get_mut(&job) {
-            job.begun += 1;
-            job.last = Some((worker, ran));
+    /// Attempts are over that were begun by this worker, at these times if they are known. They are cut
+    /// out of the run in which they travelled.
+    pub(super) fn note_over(&mut self, run: Run, worker: WorkerId, ran: Option<(Time, Time)>) {
+        if self.waiting > 0 {
+            for job in run.jobs() {
+                self.end_wait(job);
+            }
         }
+        let Some(job) = self.table.cut(run.first.job, run.count) else {
+            debug_assert!(false, "what is with a worker together is one run");
+            return;
+        };
+        job.begun += 1;
+        job.last = Some((worker, ran));
     }
 
     /// What a failure is called if the attempt came to it because its wait closed a cycle.
     pub(super) fn as_deadlock(&mut self, id: JobId, failure: Failure) -> Failure {
-        let kin = self.table.get_mut(&id).and_then(|job| job.kin.as_mut());
-        let deadlock = kin.and_then(|kin| kin.deadlock.take());
+        let deadlock = self.kin.get_mut(&id).and_then(|kin| kin.deadlock.take());
         match (&failure, deadlock) {
             (Failure::Failed(error) | Failure::Panicked(error), Some(cycle))
                 if error.message.contains("deadlock") =>
@@ -340,13 +369,13 @@ impl Jobs {
 
     /// Whether the job must never be started twice.
     pub(super) fn is_at_most_once(&self, job: JobId) -> bool {
-        self.table.get(&job).is_some_and(|job| job.limits.crash_retries == 0)
+        self.table.get(job).is_some_and(|job| job.limits.crash_retries == 0)
     }
 
     /// Counts an attempt that was finished and whose reply was lost, and tells whether it may run
     /// again free of charge; at-most-once jobs may be judged so too, they are not run again.
     pub(super) fn forgive_loss(&mut self, id: JobId) -> bool {
-        self.table.get_mut(&id).is_some_and(|job| {
+        self.table.alone(id).is_some_and(|job| {
             job.losses += 1;
             job.losses <= job.limits.crash_retries.max(1)
         })
@@ -354,7 +383,7 @@ impl Jobs {
 
     /// The attempt that fails now is its last one.
     pub(super) fn forbid_retries(&mut self, id: JobId) {
-        if let Some(job) = self.table.get_mut(&id) {
+        if let Some(job) = self.table.alone(id) {
             job.limits.retries = job.failures;
         }
     }
@@ -367,7 +396,7 @@ impl Jobs {
         failure: Failure,
         may_start: bool,
     ) -> Result<(), Failure> {
-        let Some(job) = self.table.get_mut(&id) else { return Ok(()) };
+        let Some(job) = self.table.alone(id) else { return Ok(()) };
         let again = match &failure {
             Failure::Crashed(exit) => {
                 job.crashes.push(*exit);
@@ -382,7 +411,8 @@ impl Jobs {
         };
         if again && may_start {
             self.statistics.retried += 1;
-            self.queue_again(id, Queue::push_back);
+            let run = Run::from(Ticket { job: id, attempt: job.begun });
+            self.queue_again(run, Queue::push_back);
             return Ok(());
         }
         match failure {
@@ -393,23 +423,27 @@ impl Jobs {
         }
     }
 
-    /// Removes the job and tells its end.
+    /// Removes jobs that are in one run, and tells their end: the same failure of each, or the outputs of all.
     pub(super) fn settle(
         &mut self,
-        id: JobId,
+        run: impl Into<Run>,
         result: Result<Vec<u8>, Failure>,
         actions: &mut Vec<Action>,
     ) {
-        let Some(job) = self.table.remove(&id) else {
-            debug_assert!(false, "job {id} settled twice");
+        let run = run.into();
+        let first = run.first.job;
+        self.table.cut(first, run.count);
+        let Some(job) = self.table.remove(first) else {
+            debug_assert!(false, "job {first} settled twice");
             return;
         };
+        debug_assert_eq!(job.count, run.count, "what is settled together is one run");
         match job.place {
-            Place::Queued => self.queued -= 1,
-            Place::Reserved(_) => drop(self.ended_seats.insert(id)),
+            Place::Queued => self.queued -= job.count as usize,
+            Place::Reserved(_) => drop(self.ended_seats.insert(first)),
             Place::With(_) => {}
         }
-        self.statistics.count(&result);
+        self.statistics.count(&result, u64::from(job.count));
         let (worker, ran) = job.last.map_or((None, None), |(worker, ran)| (Some(worker), ran));
         let allowed = match &result {
             Err(Failure::Crashed(_) | Failure::Quarantined(_)) => job.limits.crash_retries,
@@ -419,14 +453,26 @@ impl Jobs {
             _ => 0,
         };
         let settled = Settled {
+            count: job.count,
             result,
             attempts: job.begun,
             allowed: allowed.saturating_add(1).max(job.begun),
             worker,
             ran,
         };
-        actions.push(Action::Settle(id, settled));
-        for waiter in job.kin.map(|kin| kin.waiters).unwrap_or_default() {
+        actions.push(Action::Settle(first, settled));
+        if self.cancels.is_empty() && self.kin.is_empty() {
+            return;
+        }
+        for id in run.jobs() {
+            self.cancels.remove(&id);
+            self.end_waits_for(id, actions);
+        }
+    }
+
+    /// The job has ended: who waits for it is told.
+    fn end_waits_for(&mut self, id: JobId, actions: &mut Vec<Action>) {
+        for waiter in self.kin.remove(&id).map(|kin| kin.waiters).unwrap_or_default() {
             if self.wait_of(waiter).is_some_and(|wait| wait.jobs.contains(&id))
                 && let Some(Wait { worker, waiter, .. }) = self.end_wait(waiter)
             {
@@ -440,9 +486,9 @@ impl Jobs {
         for job in self.reserved_by_clients() {
             self.settle(job, Err(failure.clone()), actions);
         }
-        while let Some(next) = self.peek() {
-            self.queue.pop_front();
-            self.settle(next.ticket.job, Err(failure.clone()), actions);
+        while let Some(Next { run, .. }) = self.peek() {
+            self.queue.pop_front(run.count);
+            self.settle(run, Err(failure.clone()), actions);
         }
     }
 }

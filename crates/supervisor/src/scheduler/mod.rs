@@ -20,8 +20,8 @@
 //! What it holds when it dies is judged by the scoreboard ([`Lane`]): only what was *running* is
 //! charged with the death.
 //!
-//! The parts: `words` is what the scheduler is told and what it says; `events` is what becomes of each event; `jobs` the table of unsettled jobs with the
-//! queue; `worker` what one worker holds; `frames` how many jobs travel together; `deaths` the
+//! The parts: `words` is what the scheduler is told and what it says; `events` is what becomes of each event; `jobs` what is known of unsettled jobs, in a `table` and a
+//! `queue`; `worker` what one worker holds; `frames` how many jobs travel together; `deaths` the
 //! judgement; `deadlines` everything that happens because time passes; `waits` jobs that wait for
 //! jobs; `recycling` the replacement of worn workers; `policy` and `outcome` plain values.
 
@@ -35,6 +35,7 @@ mod policy;
 mod queue;
 mod recycling;
 mod statistics;
+mod table;
 mod waits;
 mod words;
 mod worker;
@@ -143,15 +144,15 @@ enum Slot {
 /// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, max_jobs: None,
 /// # };
 /// # let (limits, parent) = (Limits::default(), None);
-/// # let job = JobSpec { job: JobId(1), task: TaskId(0), size: 8, limits, parent };
+/// # let job = JobSpec { job: JobId(1), count: 1, task: TaskId(0), size: 8, limits, parent };
 /// let mut scheduler = Scheduler::new(config);
 /// let (now, worker, ticket) = (Time::ZERO, WorkerId(0), Ticket::from(JobId(1)));
 /// let actions = scheduler.handle(now, [Event::Submitted(job)]);
 /// assert_eq!(actions, [Action::Spawn(worker, SlotId(0))]);
 /// let actions = scheduler.handle(now, [Event::Spawned(worker), Event::WorkerReady(worker)]);
-/// assert_eq!(actions, [Action::Dispatch(worker, Seq(1), vec![ticket])]);
+/// assert_eq!(actions, [Action::Dispatch(worker, Seq(1), vec![ticket.into()])]);
 ///
-/// let reply = Reply { ticket, ran: (now, now), result: Ok(vec![42]) };
+/// let reply = Reply { run: ticket.into(), ran: (now, now), result: Ok(vec![42]) };
 /// let actions = scheduler.handle(now, [Event::Replied(worker, reply)]);
 /// assert!(matches!(&actions[..], [Action::Settle(JobId(1), Settled { result: Ok(_), .. })]));
 /// ```
@@ -298,7 +299,7 @@ impl Scheduler {
     /// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, max_jobs: None,
     /// # };
     /// # let (limits, parent) = (Limits::default(), None);
-    /// # let job = JobSpec { job: JobId(1), task: TaskId(0), size: 8, limits, parent };
+    /// # let job = JobSpec { job: JobId(1), count: 1, task: TaskId(0), size: 8, limits, parent };
     /// # let mut scheduler = Scheduler::new(config);
     /// # let worker = WorkerId(0);
     /// let _ = scheduler.handle(Time::ZERO, [Event::Submitted(job)]);
@@ -320,7 +321,7 @@ impl Scheduler {
     /// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, max_jobs: None,
     /// # };
     /// # let (limits, parent) = (Limits::default(), None);
-    /// # let job = JobSpec { job: JobId(1), task: TaskId(0), size: 8, limits, parent };
+    /// # let job = JobSpec { job: JobId(1), count: 1, task: TaskId(0), size: 8, limits, parent };
     /// # let mut scheduler = Scheduler::new(config);
     /// # let worker = WorkerId(0);
     /// let _ = scheduler.handle(Time::ZERO, [Event::Submitted(job)]);
@@ -342,7 +343,7 @@ impl Scheduler {
     /// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, max_jobs: None,
     /// # };
     /// # let (limits, parent) = (Limits::default(), None);
-    /// # let job = JobSpec { job: JobId(1), task: TaskId(0), size: 8, limits, parent };
+    /// # let job = JobSpec { job: JobId(1), count: 1, task: TaskId(0), size: 8, limits, parent };
     /// # let mut scheduler = Scheduler::new(config);
     /// # let worker = WorkerId(0);
     /// # let _ = scheduler.handle(Time::ZERO, []);
@@ -370,7 +371,7 @@ impl Scheduler {
     /// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, max_jobs: None,
     /// # };
     /// # let (limits, parent) = (Limits::default(), None);
-    /// # let job = JobSpec { job: JobId(1), task: TaskId(0), size: 8, limits, parent };
+    /// # let job = JobSpec { job: JobId(1), count: 1, task: TaskId(0), size: 8, limits, parent };
     /// # let mut scheduler = Scheduler::new(config);
     /// # let worker = WorkerId(0);
     /// # let _ = scheduler.handle(Time::ZERO, []);
@@ -398,7 +399,7 @@ impl Scheduler {
     /// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, max_jobs: None,
     /// # };
     /// # let (limits, parent) = (Limits::default(), None);
-    /// # let job = JobSpec { job: JobId(1), task: TaskId(0), size: 8, limits, parent };
+    /// # let job = JobSpec { job: JobId(1), count: 1, task: TaskId(0), size: 8, limits, parent };
     /// # let mut scheduler = Scheduler::new(config);
     /// # let worker = WorkerId(0);
     /// # let _ = scheduler.handle(Time::ZERO, []);
@@ -410,7 +411,7 @@ impl Scheduler {
     /// ```
     pub fn holds(&self, worker: WorkerId, ticket: Ticket) -> bool {
         match self.seats.get(&worker).map(|&seat| &self.slots[seat]) {
-            Some(Slot::Taken(worker)) => worker.held.iter().any(|held| held.ticket == ticket),
+            Some(Slot::Taken(worker)) => worker.holds(ticket),
             _ => false,
         }
     }
@@ -447,7 +448,7 @@ impl Scheduler {
     /// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, max_jobs: None,
     /// # };
     /// # let (limits, parent) = (Limits::default(), None);
-    /// # let job = JobSpec { job: JobId(1), task: TaskId(0), size: 8, limits, parent };
+    /// # let job = JobSpec { job: JobId(1), count: 1, task: TaskId(0), size: 8, limits, parent };
     /// # let mut scheduler = Scheduler::new(config);
     /// # let worker = WorkerId(0);
     /// # let _ = scheduler.handle(Time::ZERO, []);
@@ -457,7 +458,7 @@ impl Scheduler {
     /// ```
     pub fn held(&self, worker: WorkerId, seq: Seq) -> Option<JobId> {
         match self.seats.get(&worker).map(|&seat| &self.slots[seat]) {
-            Some(Slot::Taken(worker)) => worker.held_at(seq).map(|held| held.ticket.job),
+            Some(Slot::Taken(worker)) => worker.held_at(seq).map(|ticket| ticket.job),
             _ => None,
         }
     }

@@ -3,7 +3,7 @@
 //! Within one priority the jobs that jobs submitted come first, as on a stack, the last of them first: so
 //! the jobs that are alive at once are as few as they can be (in the order of a queue, a recursive job of
 //! depth 20 has thousands of its kind waiting at once; as a stack, 19). Behind them come the jobs that
-//! were submitted from outside, in their order.
+//! were submitted from outside, in their order; consecutive ones are one entry.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -25,14 +25,22 @@ pub(super) struct Queue {
 struct Level {
     priority: i8,
     stack: BTreeMap<Stamp, JobId>,
-    queue: VecDeque<JobId>,
+    queue: VecDeque<Entry>,
+}
+
+/// Consecutive jobs.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    first: JobId,
+    count: u64,
 }
 
 /// Where the first job is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Front {
     Stacked(JobId),
-    Queued(JobId),
+    /// With so many that follow on it, itself included.
+    Queued(JobId, u32),
 }
 
 impl Queue {
@@ -50,26 +58,49 @@ impl Queue {
         self.level(priority).stack.remove(&stamp);
     }
 
-    pub(super) fn push_back(&mut self, priority: i8, job: JobId) {
-        self.level(priority).queue.push_back(job);
+    pub(super) fn push_back(&mut self, priority: i8, first: JobId, count: u32) {
+        let (count, queue) = (u64::from(count), &mut self.level(priority).queue);
+        match queue.back_mut() {
+            Some(last) if last.first.0 + last.count == first.0 => last.count += count,
+            _ => queue.push_back(Entry { first, count }),
+        }
     }
 
-    pub(super) fn push_front(&mut self, priority: i8, job: JobId) {
-        self.level(priority).queue.push_front(job);
+    pub(super) fn push_front(&mut self, priority: i8, first: JobId, count: u32) {
+        let (count, queue) = (u64::from(count), &mut self.level(priority).queue);
+        match queue.front_mut() {
+            Some(next) if first.0 + count == next.first.0 => {
+                *next = Entry { first, count: count + next.count };
+            }
+            _ => queue.push_front(Entry { first, count }),
+        }
     }
 
     pub(super) fn front(&self) -> Option<Front> {
         self.levels.iter().find_map(|level| {
             let stacked = level.stack.last_key_value().map(|(_, job)| Front::Stacked(*job));
-            stacked.or_else(|| level.queue.front().map(|job| Front::Queued(*job)))
+            let queued = level.queue.front().map(|entry| {
+                Front::Queued(entry.first, u32::try_from(entry.count).unwrap_or(u32::MAX))
+            });
+            stacked.or(queued)
         })
     }
 
-    pub(super) fn pop_front(&mut self) -> Option<JobId> {
-        self.levels.iter_mut().find_map(|level| {
-            let stacked = level.stack.pop_last().map(|(_, job)| job);
-            stacked.or_else(|| level.queue.pop_front())
-        })
+    /// Takes the first job; or so many, if they are not on the stack.
+    pub(super) fn pop_front(&mut self, count: u32) {
+        for level in &mut self.levels {
+            if level.stack.pop_last().is_some() {
+                return;
+            }
+            let Some(entry) = level.queue.front_mut() else { continue };
+            let count = u64::from(count);
+            if count < entry.count {
+                *entry = Entry { first: JobId(entry.first.0 + count), count: entry.count - count };
+            } else {
+                level.queue.pop_front();
+            }
+            return;
+        }
     }
 
     fn level(&mut self, priority: i8) -> &mut Level {

@@ -30,7 +30,7 @@ impl Scheduler {
                 let deadline = Some(now.saturating_add(LEAVING));
                 worker.state = State::Leaving { why: Why::Recycled, deadline };
                 actions.push(Action::Stop(worker.id));
-            } else if worker.grown && worker.held.len() > threads && worker.recall == Recall::None {
+            } else if worker.grown && worker.load() > threads && worker.recall == Recall::None {
                 worker.recall = Recall::Asked { at: now };
                 actions.push(Action::Recall(worker.id));
             }

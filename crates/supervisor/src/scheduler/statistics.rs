@@ -49,11 +49,11 @@ impl Statistics {
         self.succeeded + self.failed + self.cancelled
     }
 
-    pub(super) fn count(&mut self, result: &Result<Vec<u8>, Failure>) {
+    pub(super) fn count(&mut self, result: &Result<Vec<u8>, Failure>, jobs: u64) {
         match result {
-            Ok(_) => self.succeeded += 1,
-            Err(Failure::Cancelled) => self.cancelled += 1,
-            Err(_) => self.failed += 1,
+            Ok(_) => self.succeeded += jobs,
+            Err(Failure::Cancelled) => self.cancelled += jobs,
+            Err(_) => self.failed += jobs,
         }
     }
 }

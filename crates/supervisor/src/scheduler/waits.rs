@@ -91,7 +91,7 @@ impl Scheduler {
         if let Some(worker) = self.worker(id)
             && worker.is_serving()
             && blocked >= threads
-            && worker.held.len() > blocked
+            && worker.load() > blocked
             && !matches!(worker.recall, Recall::Asked { .. })
         {
             worker.recall = Recall::Asked { at: now };
@@ -173,7 +173,7 @@ impl Scheduler {
     /// given no more jobs and those that it has wait.
     fn blocked(&self, worker: &Worker) -> usize {
         let waiting = self.jobs.waiting_with(worker.id);
-        let is_stuck = waiting > 0 && waiting == worker.held.len() && worker.is_worn();
+        let is_stuck = waiting > 0 && waiting == worker.load() && worker.is_worn();
         if is_stuck { usize::from(self.config.threads) } else { waiting }
     }
 }

@@ -2,33 +2,35 @@
 
 use std::time::Duration;
 
-use brigade_protocol::id::{JobId, Seq, SlotId, TaskId, Ticket, WorkerId};
+use brigade_protocol::id::{JobId, Run, Seq, SlotId, TaskId, Ticket, WorkerId};
 use brigade_protocol::message::{Exit, TaskError};
 
 use super::{Failure, Limits, Settled, Time, Why};
 
-/// A job as the scheduler sees it.
+/// A job, or a run of them, as the scheduler sees it.
 ///
 /// ```
 /// use brigade_protocol::id::{JobId, TaskId};
 /// use brigade_supervisor::scheduler::{Event, JobSpec, Limits};
 ///
 /// let limits = Limits { priority: 1, ..Limits::default() };
-/// let job = JobSpec { job: JobId(42), task: TaskId(0), size: 8, limits, parent: None };
+/// let job = JobSpec { job: JobId(42), count: 1, task: TaskId(0), size: 8, limits, parent: None };
 /// let event = Event::Submitted(job);
 /// # assert!(matches!(event, Event::Submitted(_)));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct JobSpec {
-    /// Its id.
+    /// Its id, or that of the first.
     pub job: JobId,
+    /// How many jobs, at least 1.
+    pub count: u32,
     /// What it calls: durations are estimated for each task.
     pub task: TaskId,
-    /// The bytes of its arguments.
+    /// The bytes of its arguments, or of the longest.
     pub size: usize,
     /// How long and how often it may be tried, and how soon.
     pub limits: Limits,
-    /// The attempt that submitted it, if one did.
+    /// The attempt that submitted it, if one did; then it is one job.
     pub parent: Option<Ticket>,
 }
 
@@ -58,12 +60,21 @@ pub struct Lane {
 
 impl Lane {
     /// What it runs. It may have been read while it was written: `finished` may be of a later call.
+    ///
+    /// ```
+    /// use brigade_protocol::id::Seq;
+    /// use brigade_supervisor::scheduler::{Lane, Time};
+    ///
+    /// let (since, progress) = (Time::ZERO, None);
+    /// let lane = Lane { started: Seq(7), since, finished: Seq(6), progress };
+    /// assert_eq!(lane.running(), Some(Seq(7)));
+    /// ```
     pub fn running(&self) -> Option<Seq> {
         (self.started > self.finished).then_some(self.started)
     }
 }
 
-/// How one attempt ended, by its worker's word.
+/// How attempts ended, by their worker's word.
 ///
 /// ```
 /// use std::time::Duration;
@@ -71,17 +82,17 @@ impl Lane {
 /// use brigade_supervisor::scheduler::{Event, Reply};
 ///
 /// let ran = (Duration::from_secs(7), Duration::from_secs(8));
-/// let reply = Reply { ticket: JobId(42).into(), ran, result: Ok(vec![42]) };
+/// let reply = Reply { run: JobId(42).into(), ran, result: Ok(vec![42]) };
 /// let event = Event::Replied(WorkerId(0), reply);
 /// # assert!(matches!(event, Event::Replied(..)));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
-    /// The attempt.
-    pub ticket: Ticket,
-    /// When it began and ended.
+    /// The attempts: several only if all succeeded.
+    pub run: Run,
+    /// When the first began and the last ended.
     pub ran: (Time, Time),
-    /// Its encoded output, or why there is none.
+    /// The encoded output, packed if there are several, or why there is none.
     pub result: Result<Vec<u8>, TaskError>,
 }
 
@@ -124,7 +135,7 @@ pub enum Ending {
 /// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, max_jobs: None,
 /// # };
 /// # let (limits, parent) = (Limits::default(), None);
-/// # let job = JobSpec { job: JobId(1), task: TaskId(0), size: 8, limits, parent };
+/// # let job = JobSpec { job: JobId(1), count: 1, task: TaskId(0), size: 8, limits, parent };
 /// # let mut scheduler = Scheduler::new(config);
 /// # let worker = WorkerId(0);
 /// let events = [Event::Submitted(job), Event::CancelRequested { job: JobId(1), kill: false }];
@@ -228,7 +239,7 @@ pub enum Event {
 /// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, max_jobs: None,
 /// # };
 /// # let (limits, parent) = (Limits::default(), None);
-/// # let job = JobSpec { job: JobId(1), task: TaskId(0), size: 8, limits, parent };
+/// # let job = JobSpec { job: JobId(1), count: 1, task: TaskId(0), size: 8, limits, parent };
 /// # let mut scheduler = Scheduler::new(config);
 /// # let worker = WorkerId(0);
 /// for action in scheduler.handle(Time::ZERO, [Event::Submitted(job)]) {
@@ -248,7 +259,7 @@ pub enum Action {
     /// Have this worker forked.
     Spawn(WorkerId, SlotId),
     /// Send these attempts to the worker, numbered on from the first.
-    Dispatch(WorkerId, Seq, Vec<Ticket>),
+    Dispatch(WorkerId, Seq, Vec<Run>),
     /// Ask the worker to give back what it has not started.
     Recall(WorkerId),
     /// Read the scoreboard of this worker and tell.
@@ -258,7 +269,7 @@ pub enum Action {
     /// SIGKILL to the worker and its group. The exit arrives later, as an event like any other. A thread
     /// is left to itself, and that counts as its exit.
     Kill(WorkerId, Why),
-    /// The job's one and only end.
+    /// The one and only end of this job, and of those that follow on it, if there are several.
     Settle(JobId, Settled),
     /// The job that was to be cancelled has been started.
     RefuseCancel(JobId),

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use brigade_protocol::id::{Seq, Ticket, WorkerId};
+use brigade_protocol::id::{Run, Seq, Ticket, WorkerId};
 
 use super::{Lane, Time};
 
@@ -12,6 +12,8 @@ pub(super) struct Worker {
     pub(super) state: State,
     /// In the order in which they were sent.
     pub(super) held: VecDeque<Held>,
+    /// How many jobs that is.
+    load: usize,
     frames: VecDeque<Frame>,
     next_seq: u64,
     pub(super) recall: Recall,
@@ -88,14 +90,29 @@ pub(super) enum Recall {
 #[derive(Debug)]
 pub(super) struct NotHeld;
 
-/// One attempt with a worker.
+/// Attempts with a worker.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Held {
-    pub(super) ticket: Ticket,
+    pub(super) run: Run,
+    /// The place of the first one.
     pub(super) seq: Seq,
     pub(super) sent: Time,
-    /// When it was first seen finished without a reply.
+    /// When one was first seen finished without a reply.
     pub(super) unreported: Option<Time>,
+}
+
+impl Held {
+    /// The attempt at this place.
+    pub(super) fn at(&self, seq: Seq) -> Option<Ticket> {
+        let place = u32::try_from(seq.0.checked_sub(self.seq.0)?).ok()?;
+        (place < self.run.count).then(|| self.run.part(place, 1).first)
+    }
+
+    /// So many of it, from this place on.
+    pub(super) fn part(&self, place: u32, count: u32) -> Self {
+        let seq = Seq(self.seq.0 + u64::from(place));
+        Self { run: self.run.part(place, count), seq, ..*self }
+    }
 }
 
 /// Jobs that travelled together.
@@ -114,6 +131,7 @@ impl Worker {
             id,
             state: State::Starting { deadline, spawned: false, ready: false },
             held: VecDeque::new(),
+            load: 0,
             frames: VecDeque::new(),
             next_seq: 1,
             recall: Recall::None,
@@ -189,70 +207,116 @@ impl Worker {
     }
 
     /// Takes a frame, and returns the place of its first job.
-    pub(super) fn hold(
-        &mut self,
-        now: Time,
-        tickets: &[Ticket],
-        cost: usize,
-        in_parts: bool,
-    ) -> Seq {
+    pub(super) fn hold(&mut self, now: Time, runs: &[Run], cost: usize, in_parts: bool) -> Seq {
         if self.held.is_empty() {
             self.last_heard = now;
         }
         self.recall = Recall::None;
         let first = Seq(self.next_seq);
-        for &ticket in tickets {
+        for &run in runs {
             let seq = Seq(self.next_seq);
-            self.held.push_back(Held { ticket, seq, sent: now, unreported: None });
-            self.next_seq += 1;
+            self.held.push_back(Held { run, seq, sent: now, unreported: None });
+            self.next_seq += u64::from(run.count);
         }
-        let (last, size) = (Seq(self.next_seq - 1), tickets.len());
-        self.jobs_left = self.jobs_left.map(|left| left.saturating_sub(size as u64));
-        self.frames.push_back(Frame { last, size, cost, in_parts, left: size });
+        let size = self.next_seq - first.0;
+        self.load += count(size);
+        self.jobs_left = self.jobs_left.map(|left| left.saturating_sub(size));
+        let (last, left) = (Seq(self.next_seq - 1), count(size));
+        self.frames.push_back(Frame { last, size: left, cost, in_parts, left });
         first
     }
 
-    pub(super) fn held_at(&self, seq: Seq) -> Option<&Held> {
-        let index = self.held.binary_search_by_key(&seq, |held| held.seq).ok()?;
-        self.held.get(index)
+    /// How many jobs it holds.
+    pub(super) fn load(&self) -> usize {
+        self.load
     }
 
-    /// Lets go of the attempt that was answered, and gives the size of its frame if it was the last
-    /// one of it.
-    pub(super) fn take_reply(
-        &mut self,
-        now: Time,
-        ticket: Ticket,
-    ) -> Result<Option<usize>, NotHeld> {
-        let completed = self.release(ticket)?;
+    /// The attempt that has this place.
+    pub(super) fn held_at(&self, seq: Seq) -> Option<Ticket> {
+        let behind = self.held.partition_point(|held| held.seq <= seq);
+        self.held.get(behind.checked_sub(1)?)?.at(seq)
+    }
+
+    /// Whether this attempt is with it.
+    pub(super) fn holds(&self, ticket: Ticket) -> bool {
+        self.held.iter().any(|held| held.run.place(ticket).is_some())
+    }
+
+    /// Lets go of the attempts that were answered, and gives the size of their frame if they were the last
+    /// of it.
+    pub(super) fn take_reply(&mut self, now: Time, run: Run) -> Result<Option<usize>, NotHeld> {
+        let completed = self.release(run)?;
         self.last_heard = now;
         Ok(completed)
     }
 
-    /// Lets go of the attempts that were given back, in the order of their places. False, and nothing
-    /// is let go, if one of them is not held, or nothing was asked for.
-    pub(super) fn take_returned(&mut self, now: Time, tickets: &[Ticket]) -> bool {
-        let mut held = self.held.iter().map(|held| held.ticket);
-        let all_held = tickets.iter().all(|ticket| held.any(|held| held == *ticket));
-        if !matches!(self.recall, Recall::Asked { .. }) || !all_held {
-            return false;
+    /// Lets go of the attempts that were given back, in the order of their places, and gives the runs that
+    /// they were. Nothing is let go if one of them is not held, or nothing was asked for.
+    pub(super) fn take_returned(
+        &mut self,
+        now: Time,
+        tickets: &[Ticket],
+    ) -> Result<Vec<Run>, NotHeld> {
+        if !matches!(self.recall, Recall::Asked { .. }) {
+            return Err(NotHeld);
         }
+        let runs = self.held_in_order(tickets).ok_or(NotHeld)?;
         self.recall = Recall::Done;
         self.last_heard = now;
         // What it has not started it has not had.
         self.jobs_left = self.jobs_left.map(|left| left.saturating_add(tickets.len() as u64));
-        for &ticket in tickets {
-            let _ = self.release(ticket);
+        for &run in &runs {
+            let _ = self.release(run);
         }
-        true
+        Ok(runs)
     }
 
-    fn release(&mut self, ticket: Ticket) -> Result<Option<usize>, NotHeld> {
-        let index = self.held.iter().position(|held| held.ticket == ticket).ok_or(NotHeld)?;
-        let held = self.held.remove(index).ok_or(NotHeld)?;
-        let at = self.frames.iter().position(|frame| held.seq <= frame.last).ok_or(NotHeld)?;
+    /// The runs that these attempts are, if it holds all of them in this order.
+    fn held_in_order(&self, tickets: &[Ticket]) -> Option<Vec<Run>> {
+        let mut runs: Vec<Run> = Vec::new();
+        let mut held = self.held.iter().map(|held| held.run);
+        // What is left of the one under the finger, and whether the last run goes on in it.
+        let mut rest = Run { count: 0, ..Run::from(Ticket::default()) };
+        let mut goes_on = false;
+        for &ticket in tickets {
+            let place = loop {
+                if let Some(place) = rest.place(ticket) {
+                    break place;
+                }
+                (rest, goes_on) = (held.next()?, false);
+            };
+            match runs.last_mut() {
+                Some(last) if goes_on && place == 0 => last.count += 1,
+                _ => runs.push(ticket.into()),
+            }
+            rest = rest.part(place + 1, rest.count - place - 1);
+            goes_on = true;
+        }
+        Some(runs)
+    }
+
+    fn release(&mut self, run: Run) -> Result<Option<usize>, NotHeld> {
+        let within = |held: &Held| within(held.run, run);
+        let found = self.held.iter().enumerate().find_map(|(at, held)| Some((at, within(held)?)));
+        let (index, place) = found.ok_or(NotHeld)?;
+        let held = self.held[index];
+        let (before, behind) = (place, held.run.count - place - run.count);
+        // The rest has not been heard of yet.
+        let rest = [held.part(0, before), held.part(place + run.count, behind)];
+        match rest.map(|rest| Held { unreported: None, ..rest }) {
+            [before, behind] if before.run.count > 0 && behind.run.count > 0 => {
+                self.held[index] = before;
+                self.held.insert(index + 1, behind);
+            }
+            [before, _] if before.run.count > 0 => self.held[index] = before,
+            [_, behind] if behind.run.count > 0 => self.held[index] = behind,
+            _ => drop(self.held.remove(index)),
+        }
+        self.load -= run.count as usize;
+        let seq = held.seq.0 + u64::from(place);
+        let at = self.frames.iter().position(|frame| seq <= frame.last.0).ok_or(NotHeld)?;
         let frame = &mut self.frames[at];
-        frame.left -= 1;
+        frame.left -= run.count as usize;
         let size = frame.size;
         Ok((frame.left == 0).then(|| {
             self.frames.remove(at);
@@ -260,8 +324,26 @@ impl Worker {
         }))
     }
 
+    /// What the scoreboard says of attempts that it holds: the run in parts of which all have come equally
+    /// far. What a run thread runs, or ran last, is a part of its own.
+    pub(super) fn progress_of(lanes: &[Lane], held: &Held) -> Vec<(Held, Progress)> {
+        let place = |lane: &Lane| held.run.place(held.at(lane.started)?);
+        let mut single: Vec<u32> = lanes.iter().filter_map(place).collect();
+        single.sort_unstable();
+        single.dedup();
+        let mut parts = Vec::with_capacity(2 * single.len() + 1);
+        let mut from = 0;
+        for place in single {
+            parts.extend([held.part(from, place - from), held.part(place, 1)]);
+            from = place + 1;
+        }
+        parts.push(held.part(from, held.run.count - from));
+        parts.retain(|part| part.run.count > 0);
+        parts.into_iter().map(|part| (part, Self::progress(lanes, part.seq))).collect()
+    }
+
     /// What the scoreboard says of an attempt that it holds.
-    pub(super) fn progress(lanes: &[Lane], seq: Seq) -> Progress {
+    fn progress(lanes: &[Lane], seq: Seq) -> Progress {
         if let Some(lane) = lanes.iter().find(|lane| lane.started == seq) {
             return match lane.running() {
                 Some(_) => Progress::Running(lane.since),
@@ -271,6 +353,16 @@ impl Worker {
         let highest = lanes.iter().map(|lane| lane.started).max().unwrap_or_default();
         if seq > highest { Progress::NotStarted } else { Progress::Finished }
     }
+}
+
+/// The place of a run in one that was sent.
+fn within(sent: Run, run: Run) -> Option<u32> {
+    let place = sent.place(run.first)?;
+    (run.count > 0 && run.count <= sent.count - place).then_some(place)
+}
+
+fn count(jobs: u64) -> usize {
+    usize::try_from(jobs).unwrap_or(usize::MAX)
 }
 
 /// How far an attempt has come.

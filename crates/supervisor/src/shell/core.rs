@@ -1,7 +1,6 @@
 //! What the loop keeps whatever the jobs run on: the jobs that are not settled, who waits for what, the
 //! scheduler and its clock.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use brigade_protocol::id::{JobId, SlotId, TaskId, Ticket, WorkerId};
@@ -14,9 +13,10 @@ use rustc_hash::FxHashMap;
 use super::Inbox;
 use super::clock::Clock;
 use super::kept::Kept;
-use crate::error::{Certificate, Failure, JobError, Member, Sentence, WorkerInfo};
+use super::runs::{self, Runs};
+use crate::error::{Failure, JobError, Member, Sentence, WorkerInfo};
 use crate::pool::{self, Running, Snapshot};
-use crate::scheduler::{Event, JobSpec, Lane, Limits, Scheduler, Settled, Time};
+use crate::scheduler::{Event, JobSpec, Lane, Limits, Scheduler, Time};
 use crate::sink::Sink;
 use crate::sync::channel::Sender;
 
@@ -94,11 +94,9 @@ impl Submission {
 /// A job that is not settled.
 pub(super) struct Entry {
     pub(super) submission: Submission,
-    submitted: Time,
+    pub(super) submitted: Time,
     /// It is not submitted yet.
     pub(super) reserved: bool,
-    /// The cycle that its last wait would have closed, with names.
-    cycle: Option<Box<[Member]>>,
 }
 
 /// Who wants to hear whether a job was cancelled.
@@ -131,9 +129,13 @@ pub(super) struct Core {
     pub(super) clock: Clock,
     pub(super) inbox: Arc<Inbox>,
     pub(super) jobs: FxHashMap<JobId, Entry>,
+    /// Those of maps, which are not in that table.
+    pub(super) runs: Runs,
     pub(super) kept: Kept,
-    cancels: FxHashMap<JobId, Vec<Asker>>,
-    /// What jobs were told that would have closed a cycle: at their end others of it may have left the table.
+    pub(super) cancels: FxHashMap<JobId, Vec<Asker>>,
+    /// What jobs were told whose waits would have closed a cycle: at their end others of it may have left the
+    /// table.
+    pub(super) cycles: FxHashMap<JobId, Box<[Member]>>,
     /// Where jobs of this process that wait for others are told.
     waits: FxHashMap<Ticket, Sender<Result<(), Failure>>>,
     /// What has happened since the scheduler was last asked.
@@ -147,8 +149,10 @@ impl Core {
             clock: Clock::new(),
             inbox,
             jobs: FxHashMap::default(),
+            runs: Runs::default(),
             kept: Kept::default(),
             cancels: FxHashMap::default(),
+            cycles: FxHashMap::default(),
             waits: FxHashMap::default(),
             events: Vec::new(),
         }
@@ -158,15 +162,14 @@ impl Core {
     /// is new, or reserved.
     pub(super) fn may_submit(&self, worker: WorkerId, parent: Ticket, job: JobId) -> bool {
         self.scheduler.holds(worker, parent)
+            && self.runs.find(job).is_none()
             && self.jobs.get(&job).is_none_or(|entry| entry.reserved)
     }
 
     /// Whether a worker may reserve a job of this id for this attempt: the attempt is with it, and nobody
     /// has heard of the job.
     pub(super) fn may_reserve(&self, worker: WorkerId, parent: Ticket, job: JobId) -> bool {
-        self.scheduler.holds(worker, parent)
-            && !self.jobs.contains_key(&job)
-            && self.kept.find(job).is_none()
+        self.scheduler.holds(worker, parent) && !self.contains(job) && self.kept.find(job).is_none()
     }
 
     /// Whether an attempt of this process has been judged already: then its thread was left to itself.
@@ -189,11 +192,26 @@ impl Core {
             self.kept.claim(worker, parent, job, cell);
         }
         let parent = submission.parent.map(|(_, parent)| parent);
-        let entry = Entry { submission, submitted: now, reserved: false, cycle: None };
+        let entry = Entry { submission, submitted: now, reserved: false };
         if let Some(reserved) = self.jobs.insert(job, entry) {
             reserved.submission.sink.give_up();
         }
-        self.events.push(Event::Submitted(JobSpec { job, task, size, limits, parent }));
+        self.events.push(Event::Submitted(JobSpec { job, count: 1, task, size, limits, parent }));
+    }
+
+    /// A run of jobs of a map.
+    pub(super) fn submit_run(&mut self, entry: runs::Entry) {
+        let (job, count) = (entry.first, entry.count);
+        let (task, size, limits) = (entry.task, entry.longest, entry.limits);
+        self.runs.insert(entry);
+        self.events.push(Event::Submitted(JobSpec {
+            job,
+            count,
+            task,
+            size,
+            limits,
+            parent: None,
+        }));
     }
 
     /// A job is announced, by a client or by an attempt that runs.
@@ -210,19 +228,24 @@ impl Core {
         let limits = Limits::default();
         let sink = Sink::cell(job, Arc::clone(cell));
         let submission = Submission::new(task, Form::Bincode, Vec::new(), limits, None, sink);
-        self.jobs.insert(
-            job,
-            Entry { submission, submitted: self.clock.now(), reserved: true, cycle: None },
-        );
+        self.jobs.insert(job, Entry { submission, submitted: self.clock.now(), reserved: true });
         self.events.push(Event::Reserved { job, holder: parent.map(|(_, attempt)| attempt) });
     }
 
     pub(super) fn cancel(&mut self, job: JobId, kill: bool, asker: Asker) {
         // Settled already: the answer is dropped, and the future looks at its cell.
-        if self.jobs.contains_key(&job) {
+        if self.contains(job) {
             self.cancels.entry(job).or_default().push(asker);
             self.events.push(Event::CancelRequested { job, kill });
         }
+    }
+
+    /// Cancels jobs, and nobody waits to hear whether that was in time.
+    pub(super) fn cancel_all(&mut self, mut jobs: Vec<JobId>) {
+        // Settled already, some of them.
+        jobs.retain(|job| self.contains(*job));
+        let cancels = jobs.into_iter().map(|job| Event::CancelRequested { job, kill: false });
+        self.events.extend(cancels);
     }
 
     /// Cancels a job for another, which is told later; or now, if it has ended already.
@@ -233,7 +256,7 @@ impl Core {
         worker: WorkerId,
         asker: Ticket,
     ) -> Option<bool> {
-        if self.jobs.contains_key(&job) {
+        if self.contains(job) {
             self.cancel(job, kill, Asker::Job(worker, asker));
             return None;
         }
@@ -247,7 +270,11 @@ impl Core {
         self.answer_cancels(job, false)
     }
 
-    fn answer_cancels(&mut self, job: JobId, cancelled: bool) -> Vec<(WorkerId, Ticket)> {
+    pub(super) fn answer_cancels(
+        &mut self,
+        job: JobId,
+        cancelled: bool,
+    ) -> Vec<(WorkerId, Ticket)> {
         let mut jobs = Vec::new();
         for asker in self.cancels.remove(&job).into_iter().flatten() {
             match asker {
@@ -270,80 +297,22 @@ impl Core {
         }
     }
 
-    /// Delivers the end of a job. Returns the jobs that asked for its cancellation and are to be told.
-    pub(super) fn settle(
-        &mut self,
-        job: JobId,
-        settled: Settled,
-        obituary: Option<Obituary<'_>>,
-    ) -> Vec<(WorkerId, Ticket, bool)> {
-        let Some(Entry { submission, submitted, cycle, .. }) = self.jobs.remove(&job) else {
-            return Vec::new();
-        };
-        let Settled { result, attempts, allowed, worker: _, ran } = settled;
-        let cancelled = matches!(result, Err(Failure::Cancelled));
-        for &handle in &submission.handles {
-            self.kept.let_go(handle);
-        }
-        let Obituary { info, killed, last_words, usage } = obituary.unwrap_or_default();
-        let result = result.map_err(|failure| match (failure, cycle) {
-            (Failure::Deadlock(_), Some(named)) => Failure::Deadlock(named.into()),
-            (failure, _) => failure,
-        });
-        let task = if result.is_err() { self.task_name(&submission) } else { String::new() };
-        let Submission { label, sink, work, .. } = submission;
-        // What a closure holds is the user's, and may panic when it is dropped.
-        let _ = catch_unwind(AssertUnwindSafe(|| drop(work)));
-        let result = result.map_err(|failure| {
-            let is_a_death = failure.is_a_death();
-            let last_words = last_words.filter(|_| is_a_death);
-            let usage = match &failure {
-                Failure::Failed(error) | Failure::Panicked(error) | Failure::Undecodable(error) => {
-                    error.usage
-                }
-                _ => usage.filter(|_| is_a_death),
-            };
-            JobError::new(Certificate {
-                job,
-                task,
-                label,
-                failure,
-                attempts,
-                allowed,
-                worker: info,
-                killed,
-                elapsed: ran.map(|(started, ended)| ended.saturating_sub(started)),
-                last_words: last_words.map(<[String]>::to_vec).unwrap_or_default(),
-                usage,
-            })
-        });
-        let settlement = Settlement { tag: 0, job, result, attempts, worker: info, submitted, ran };
-        sink.settle(settlement);
-        // Who hears that the job was cancelled finds it settled.
-        let askers = self.answer_cancels(job, cancelled);
-        askers.into_iter().map(|(worker, asker)| (worker, asker, cancelled)).collect()
+    /// Whether the job is not settled, as far as the loop has got.
+    pub(super) fn contains(&self, job: JobId) -> bool {
+        self.jobs.contains_key(&job) || self.runs.find(job).is_some()
     }
 
-    /// The wait of an attempt fails. If it would close a cycle, the jobs in it get their names, as long as
-    /// all are there.
-    pub(super) fn name_cycle(&mut self, waiter: Ticket, failure: Failure) -> Failure {
-        let Failure::Deadlock(mut cycle) = failure else { return failure };
-        for member in &mut cycle {
-            let entry = self.jobs.get(&member.job);
-            member.name = entry.map(|entry| self.name_of(&entry.submission)).unwrap_or_default();
+    /// The label of a job that is not settled, or else the name of its task.
+    pub(super) fn name_of(&self, job: JobId) -> String {
+        if let Some((entry, _)) = self.runs.find(job) {
+            return entry.name.clone().into_owned();
         }
-        if let Some(entry) = self.jobs.get_mut(&waiter.job) {
-            entry.cycle = Some(cycle.clone().into());
-        }
-        Failure::Deadlock(cycle)
-    }
-
-    fn name_of(&self, submission: &Submission) -> String {
+        let Some(Entry { submission, .. }) = self.jobs.get(&job) else { return String::new() };
         let label = submission.label.as_deref().map(str::to_owned);
         label.unwrap_or_else(|| self.task_name(submission))
     }
 
-    fn task_name(&self, submission: &Submission) -> String {
+    pub(super) fn task_name(&self, submission: &Submission) -> String {
         submission.name(&self.inbox.hello).to_owned()
     }
 
@@ -355,12 +324,16 @@ impl Core {
         let lane = |(id, slot, worker, lanes): (_, _, _, Vec<Lane>)| {
             let running = lanes.iter().filter_map(|lane| {
                 let job = self.scheduler.held(id, lane.running()?)?;
-                let submission = &self.jobs.get(&job)?.submission;
-                let (tag, label) = (submission.sink.tag(), submission.label.clone());
+                let (task, tag, label) = match self.jobs.get(&job) {
+                    Some(Entry { submission, .. }) => {
+                        let (tag, label) = (submission.sink.tag(), submission.label.clone());
+                        (self.task_name(submission), tag, label)
+                    }
+                    None => (self.runs.find(job)?.0.name.clone().into_owned(), None, None),
+                };
                 let waiting = self.scheduler.is_waiting(job);
                 let elapsed = now.saturating_sub(lane.since);
                 let progress = lane.progress;
-                let task = self.task_name(submission);
                 Some(Running { job, task, tag, label, elapsed, waiting, progress })
             });
             pool::Lane { slot, worker, running: running.collect() }

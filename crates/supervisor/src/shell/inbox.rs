@@ -72,14 +72,18 @@ impl Inbox {
     fn refuse_all(&self) {
         let _open = self.open().clone();
         for message in self.receiver.try_iter() {
-            if let Message::Submit(submissions) = message {
-                for submission in submissions {
-                    let failure = match self.gave_up() {
-                        Some(reason) => Failure::PoolGaveUp(reason.to_owned()),
-                        None => Failure::Refused("the pool has been shut down".to_owned()),
-                    };
-                    self.refuse(submission, failure);
+            let failure = || match self.gave_up() {
+                Some(reason) => Failure::PoolGaveUp(reason.to_owned()),
+                None => Failure::Refused("the pool has been shut down".to_owned()),
+            };
+            match message {
+                Message::Submit(submissions) => {
+                    for submission in submissions {
+                        self.refuse(submission, failure());
+                    }
                 }
+                Message::SubmitRun(mut entry) => entry.refuse(&failure()),
+                _ => {}
             }
         }
     }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use brigade_protocol::id::{JobId, Ticket, WorkerId};
+use brigade_protocol::id::{JobId, Run, Ticket, WorkerId};
 use brigade_task::cell::Cell;
 use rustc_hash::FxHashMap;
 
@@ -59,6 +59,13 @@ impl Kept {
     pub(super) fn release(&mut self, worker: WorkerId, attempt: Ticket) {
         for job in self.claims.remove(&(worker, attempt)).into_iter().flatten() {
             self.let_go(job);
+        }
+    }
+
+    /// The attempts are over.
+    pub(super) fn release_run(&mut self, worker: WorkerId, run: Run) {
+        if !self.claims.is_empty() {
+            run.tickets().for_each(|attempt| self.release(worker, attempt));
         }
     }
 

@@ -16,6 +16,8 @@ mod kept;
 #[cfg(all(test, brigade_model))]
 mod models;
 pub(crate) mod processes;
+pub(crate) mod runs;
+mod settle;
 mod start;
 mod thread;
 mod threads;
@@ -32,7 +34,7 @@ use self::processes::News;
 use crate::error::{Failure, WorkerInfo};
 use crate::host::{Occupation, occupy};
 use crate::pool::{Shutdown, Snapshot};
-use crate::scheduler::{Action, Ending, Event, Lane, Time};
+use crate::scheduler::{Action, Ending, Event, Lane, Settled, Time};
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::channel::{RecvTimeoutError, Sender};
 
@@ -48,6 +50,7 @@ const MOST_MESSAGES: usize = 256;
 /// What reaches the loop.
 pub(crate) enum Message {
     Submit(Vec<Submission>),
+    SubmitRun(runs::Entry),
     Reserve {
         job: JobId,
         cell: Arc<Cell>,
@@ -193,12 +196,7 @@ impl<C: Crew> Shell<C> {
 
     fn perform(&mut self, action: Action) {
         match action {
-            Action::Settle(job, settled) => {
-                let obituary = settled.worker.map(|worker| self.crew.obituary(worker));
-                for (worker, asker, yes) in self.core.settle(job, settled, obituary) {
-                    self.crew.tell(&mut self.core, worker, asker, yes);
-                }
-            }
+            Action::Settle(first, settled) => self.settle(first, settled),
             Action::RefuseCancel(job) => {
                 for (worker, asker) in self.core.refuse_cancel(job) {
                     self.crew.tell(&mut self.core, worker, asker, false);
@@ -212,6 +210,25 @@ impl<C: Crew> Shell<C> {
                 self.crew.answer(&mut self.core, worker, waiter, end);
             }
             action => self.crew.perform(&mut self.core, action),
+        }
+    }
+
+    /// Delivers the ends of jobs, of which some may have been submitted in a run and others by themselves.
+    fn settle(&mut self, mut first: JobId, settled: Settled) {
+        let mut parts = settled.parts();
+        while parts.left() > 0 {
+            let in_run = self.core.in_run(first);
+            let part = parts.take(in_run.unwrap_or(1));
+            let obituary = part.worker.map(|worker| self.crew.obituary(worker)).unwrap_or_default();
+            let next = JobId(first.0.saturating_add(u64::from(part.count)));
+            let askers = match in_run {
+                Some(_) => self.core.settle_run(first, part, &obituary),
+                None => self.core.settle(first, part, &obituary),
+            };
+            for (worker, asker, yes) in askers {
+                self.crew.tell(&mut self.core, worker, asker, yes);
+            }
+            first = next;
         }
     }
 
@@ -248,6 +265,7 @@ impl<C: Crew> Shell<C> {
                     }
                 }
             }
+            Message::SubmitRun(entry) => core.submit_run(entry),
             Message::Reserve { job, cell, parent } => {
                 // Dropped, the cell is found nowhere, and who waits for it is told so.
                 if parent.is_none_or(|attempt| !core.is_over(attempt)) {
@@ -260,9 +278,7 @@ impl<C: Crew> Shell<C> {
             Message::Find { job, answer } => drop(answer.send(core.kept.find(job))),
             Message::Cancel { job, kill, answer } => core.cancel(job, kill, answer.into()),
             Message::CancelAll(jobs) => {
-                let unsettled = jobs.into_iter().filter(|job| core.jobs.contains_key(job));
-                core.events
-                    .extend(unsettled.map(|job| Event::CancelRequested { job, kill: false }));
+                core.cancel_all(jobs);
             }
             Message::IsRunning { job, answer } => {
                 self.questions.push(Question::IsRunning { job, answer });
@@ -299,7 +315,7 @@ impl<C: Crew> Shell<C> {
                     self.crew.tell(&mut self.core, worker, asker, yes);
                 }
                 Asked::HasEnded => {
-                    let yes = !core.jobs.contains_key(&job);
+                    let yes = !core.contains(job);
                     self.crew.tell(core, worker, asker, yes);
                 }
                 Asked::Cancel | Asked::Kill => {

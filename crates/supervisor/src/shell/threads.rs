@@ -137,7 +137,8 @@ impl Crew for Threads {
     fn perform(&mut self, core: &mut Core, action: Action) {
         match action {
             Action::Spawn(worker, slot) => self.spawn(core, worker, slot),
-            Action::Dispatch(worker, first, tickets) => {
+            Action::Dispatch(worker, first, runs) => {
+                let tickets: Vec<Ticket> = runs.iter().flat_map(|run| run.tickets()).collect();
                 self.dispatch(core, worker, first, &tickets);
             }
             Action::Recall(worker) => {
@@ -366,7 +367,8 @@ fn hear(core: &mut Core, worker: WorkerId, done: Done) {
         entry.submission.arguments = arguments;
     }
     core.kept.release(worker, ticket);
-    core.events.push(Event::Replied(worker, Reply { ticket, ran, result }));
+    let run = ticket.into();
+    core.events.push(Event::Replied(worker, Reply { run, ran, result }));
 }
 
 /// Jobs that were not started are as they were.

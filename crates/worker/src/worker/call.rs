@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use brigade_protocol::codec::{MESSAGE_BUDGET, OVERHEAD};
 use brigade_protocol::message::{TaskError, TaskErrorKind};
+use brigade_task::context::Closed;
 use brigade_task::host::Place;
-use brigade_task::{Context, Registry, panics};
+use brigade_task::{Registry, panics};
 
 use super::clock;
 use super::meter::Meter;
@@ -23,7 +24,8 @@ const LONGEST_LOCATION: usize = 8 * 1024;
 /// Runs the calls of one run thread, one at a time.
 pub(super) struct Runner<'a> {
     registry: &'a Registry,
-    place: Arc<dyn Place>,
+    /// It is there between two calls.
+    place: Option<Closed>,
     max_output: u64,
     output: Vec<u8>,
     meter: Meter,
@@ -32,6 +34,7 @@ pub(super) struct Runner<'a> {
 impl<'a> Runner<'a> {
     /// Made by the thread that runs the calls.
     pub(super) fn new(registry: &'a Registry, place: Arc<dyn Place>, max_output: u64) -> Self {
+        let place = Some(Closed::new(place));
         Self { registry, place, max_output, output: Vec::new(), meter: Meter::new() }
     }
 
@@ -59,7 +62,7 @@ impl<'a> Runner<'a> {
         if result.is_ok() {
             self.meter.succeeded(elapsed);
         }
-        Done { ticket: call.ticket, started: since, elapsed, result }
+        Done { ticket: call.ticket, in_run: call.in_run, started: since, elapsed, result }
     }
 
     /// The output of the last call.
@@ -72,10 +75,11 @@ impl<'a> Runner<'a> {
             let message = format!("no task number {}", call.task);
             return Err(TaskError::new(TaskErrorKind::BadArguments, message));
         };
-        let context = Context::at(Arc::clone(&self.place), call.ticket, call.label);
+        let place = self.place.take().expect("one call at a time");
+        let context = place.open(call.ticket, call.label);
         let output = &mut self.output;
         let result = panics::catch(|| (task.entry)(&context, call.form, call.arguments, output));
-        context.close();
+        self.place = Some(context.close());
         result??;
         let (length, most) = (self.output.len(), self.max_output);
         if length as u64 > most {

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use brigade_protocol::codec::{self, DecodeError};
 use brigade_protocol::error::JobError;
-use brigade_protocol::id::{JobId, Seq, TaskId, Ticket};
+use brigade_protocol::id::{JobId, Run, Seq, TaskId, Ticket};
 use brigade_protocol::message::{self, Form, ToWorker, Value};
 
 /// A [`ToWorker`] that owns its bytes.
@@ -41,7 +41,18 @@ pub(super) enum Output {
 pub(super) struct Packet {
     bytes: Vec<u8>,
     first: Seq,
-    calls: Vec<Entry>,
+    calls: Calls,
+}
+
+enum Calls {
+    Apart(Vec<Entry>),
+    /// Consecutive jobs of one task; where their arguments are, one behind the other.
+    Run {
+        run: Run,
+        task: TaskId,
+        form: Form,
+        arguments: Range<usize>,
+    },
 }
 
 struct Entry {
@@ -75,6 +86,8 @@ pub(super) struct Call<'a> {
     pub(super) form: Form,
     pub(super) arguments: &'a [u8],
     pub(super) label: Option<&'a str>,
+    /// It came in a run, and may be answered in one.
+    pub(super) in_run: bool,
 }
 
 impl Message {
@@ -101,6 +114,12 @@ impl Message {
             ToWorker::Frame(frame) => {
                 let calls = frame.calls.iter().map(|call| Entry::of(call, &packet)).collect();
                 let first = frame.first;
+                Self::Calls(Packet { bytes: packet, first, calls: Calls::Apart(calls) })
+            }
+            ToWorker::Run(message::Calls { first, run, task, form, arguments }) => {
+                check(run, arguments)?;
+                let arguments = place(arguments, &packet);
+                let calls = Calls::Run { run, task, form, arguments };
                 Self::Calls(Packet { bytes: packet, first, calls })
             }
         })
@@ -115,6 +134,17 @@ impl Entry {
         };
         let label = call.label.map(|label| place(label.as_bytes(), packet));
         Self { ticket: call.ticket, task: call.task, form: call.form, arguments, label }
+    }
+}
+
+/// Sees that there are arguments for each job of a run, and no more.
+fn check(run: Run, mut arguments: &[u8]) -> Result<(), DecodeError> {
+    for _ in 0..run.count {
+        codec::take_bytes(&mut arguments)?;
+    }
+    match arguments.len() {
+        0 => Ok(()),
+        extra => Err(DecodeError::Trailing { extra }),
     }
 }
 
@@ -134,7 +164,10 @@ impl Part {
 impl Packet {
     /// How many calls there are.
     pub(super) fn len(&self) -> usize {
-        self.calls.len()
+        match &self.calls {
+            Calls::Apart(calls) => calls.len(),
+            Calls::Run { run, .. } => run.count as usize,
+        }
     }
 
     /// The place of a call in the order of all calls.
@@ -144,7 +177,7 @@ impl Packet {
 
     /// The place behind the last call, if the numbers go that far.
     pub(super) fn end(&self) -> Option<Seq> {
-        self.first.0.checked_add(self.calls.len() as u64).map(Seq)
+        self.first.0.checked_add(self.len() as u64).map(Seq)
     }
 
     /// Puts in the arguments that came before the frame. `parts` gives those of an attempt.
@@ -156,7 +189,8 @@ impl Packet {
         &mut self,
         mut parts: impl FnMut(Ticket) -> Option<Vec<u8>>,
     ) -> Result<(), Ticket> {
-        for call in &mut self.calls {
+        let Calls::Apart(calls) = &mut self.calls else { return Ok(()) };
+        for call in calls {
             let Arguments::Parts(length) = call.arguments else { continue };
             let whole = parts(call.ticket).filter(|whole| whole.len() as u64 == length);
             call.arguments = Arguments::Gathered(whole.ok_or(call.ticket)?);
@@ -164,20 +198,43 @@ impl Packet {
         Ok(())
     }
 
-    /// One call, counted from zero.
-    pub(super) fn call(&self, index: usize) -> Call<'_> {
-        let Entry { ticket, task, form, ref arguments, ref label } = self.calls[index];
+    /// Where the arguments of the next call of a run are, and moves the cursor behind them.
+    pub(super) fn advance(&self, cursor: &mut usize) -> Range<usize> {
+        let Calls::Run { arguments, .. } = &self.calls else { return 0..0 };
+        let mut rest = &self.bytes[arguments.start + *cursor..arguments.end];
+        let next = codec::take_bytes(&mut rest).expect("it was checked when it came");
+        let end = arguments.end - rest.len();
+        *cursor = end - arguments.start;
+        end - next.len()..end
+    }
+
+    /// One call, counted from zero. `in_run` is where its arguments are if it is one of a run.
+    pub(super) fn call(&self, index: usize, in_run: &Range<usize>) -> Call<'_> {
+        let seq = self.seq(index);
+        let calls = match &self.calls {
+            Calls::Apart(calls) => calls,
+            &Calls::Run { run, task, form, .. } => {
+                let arguments = &self.bytes[in_run.clone()];
+                let place = u32::try_from(index).expect("a run has at most 2^32 jobs");
+                let ticket = run.part(place, 1).first;
+                return Call { seq, ticket, task, form, arguments, label: None, in_run: true };
+            }
+        };
+        let Entry { ticket, task, form, ref arguments, ref label } = calls[index];
         let arguments = match arguments {
             Arguments::Here(place) => &self.bytes[place.clone()],
             Arguments::Gathered(bytes) => bytes,
             Arguments::Parts(_) => unreachable!("a packet is gathered before it is queued"),
         };
         let label = label.clone().and_then(|place| str::from_utf8(&self.bytes[place]).ok());
-        Call { seq: self.seq(index), ticket, task, form, arguments, label }
+        Call { seq, ticket, task, form, arguments, label, in_run: false }
     }
 
     /// The attempts from `index` on.
-    pub(super) fn tickets(&self, index: usize) -> impl Iterator<Item = Ticket> {
-        self.calls[index..].iter().map(|call| call.ticket)
+    pub(super) fn tickets(&self, index: usize) -> Vec<Ticket> {
+        match &self.calls {
+            Calls::Apart(calls) => calls[index..].iter().map(|call| call.ticket).collect(),
+            Calls::Run { run, .. } => run.tickets().skip(index).collect(),
+        }
     }
 }

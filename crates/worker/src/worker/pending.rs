@@ -1,12 +1,14 @@
 //! Replies that have not been sent yet, their outputs one behind the other in one buffer.
 
-use brigade_protocol::codec::{MESSAGE_BUDGET, OVERHEAD};
-use brigade_protocol::id::Ticket;
-use brigade_protocol::message::{Reply, TaskError, Value};
+use brigade_protocol::codec::{MESSAGE_BUDGET, OVERHEAD, push_output};
+use brigade_protocol::id::{Run, Ticket};
+use brigade_protocol::message::{FromWorker, Outputs, Reply, TaskError, Value};
 
 /// How one attempt ended. Its output, if it is inline, is beside it.
 pub(super) struct Done {
     pub(super) ticket: Ticket,
+    /// It may be answered in a run.
+    pub(super) in_run: bool,
     pub(super) started: u64,
     pub(super) elapsed: u64,
     pub(super) result: Result<Output, Box<TaskError>>,
@@ -29,9 +31,10 @@ pub(super) struct Pending {
     oldest: Option<u64>,
 }
 
-struct Item {
-    done: Done,
-    length: usize,
+/// A reply, or those of a run, with how long its part of the outputs is.
+enum Item {
+    One(Done, usize),
+    Run { run: Run, started: u64, ended: u64, length: usize },
 }
 
 impl Done {
@@ -42,12 +45,13 @@ impl Done {
 }
 
 impl Item {
-    /// The most that its reply takes in a message.
+    /// The most that it takes in a message.
     fn size(&self) -> usize {
-        match &self.done.result {
-            Ok(_) => self.length + OVERHEAD,
+        match self {
+            Self::Run { length, .. } => length + 2 * OVERHEAD,
+            Self::One(Done { result: Ok(_), .. }, length) => length + OVERHEAD,
             // Three texts, each with its length, on top of what every reply has.
-            Err(error) => {
+            Self::One(Done { result: Err(error), .. }, _) => {
                 let texts = [&error.location, &error.backtrace];
                 let texts = texts.into_iter().flatten().map(String::len).sum::<usize>();
                 error.message.len() + texts + 2 * OVERHEAD
@@ -61,9 +65,34 @@ impl Pending {
     pub(super) fn push(&mut self, done: Done, output: &[u8]) {
         self.oldest.get_or_insert(done.ended());
         let inline = matches!(done.result, Ok(Output::Inline));
-        let item = Item { done, length: if inline { output.len() } else { 0 } };
+        if inline && done.in_run {
+            return self.push_to_run(&done, output);
+        }
+        let output = if inline { output } else { &[] };
+        self.outputs.extend_from_slice(output);
+        let item = Item::One(done, output.len());
         self.size += item.size();
-        self.outputs.extend_from_slice(&output[..item.length]);
+        self.items.push(item);
+    }
+
+    fn push_to_run(&mut self, done: &Done, output: &[u8]) {
+        let before = self.outputs.len();
+        push_output(done.elapsed, output, &mut self.outputs);
+        let added = self.outputs.len() - before;
+        if let Some(Item::Run { run, ended, length, .. }) = self.items.last_mut()
+            && run.part(run.count, 1).first == done.ticket
+            && *ended == done.started
+            && *length + added <= MESSAGE_BUDGET - 2 * OVERHEAD
+        {
+            run.count += 1;
+            *ended = done.ended();
+            *length += added;
+            self.size += added;
+            return;
+        }
+        let (started, ended) = (done.started, done.ended());
+        let item = Item::Run { run: done.ticket.into(), started, ended, length: added };
+        self.size += item.size();
         self.items.push(item);
     }
 
@@ -79,29 +108,43 @@ impl Pending {
 
     /// Gives all of them to `send`, as many at a time as fit a message, and forgets them. The
     /// buffers stay for the next ones.
-    pub(super) fn drain(&mut self, mut send: impl FnMut(Vec<Reply<'_>>)) {
+    pub(super) fn drain(&mut self, mut send: impl FnMut(FromWorker<'_>)) {
         let mut outputs = self.outputs.as_slice();
-        let (mut replies, mut size) = (Vec::with_capacity(self.items.len()), 0);
+        let (mut replies, mut size) = (Vec::new(), 0);
         for item in self.items.drain(..) {
-            if size + item.size() > MESSAGE_BUDGET && !replies.is_empty() {
-                send(std::mem::take(&mut replies));
+            let taken = item.size();
+            if size + taken > MESSAGE_BUDGET && !replies.is_empty() {
+                send(FromWorker::Replies(std::mem::take(&mut replies)));
                 size = 0;
             }
-            size += item.size();
-            let output;
-            (output, outputs) = outputs.split_at(item.length);
-            let Done { ticket, started, elapsed, result } = item.done;
-            let result = match result {
-                Ok(Output::Inline) => Ok(Value::Inline(output)),
-                Ok(Output::Parts(length)) => Ok(Value::Parts(length)),
-                Err(error) => Err(*error),
-            };
-            replies.push(Reply { ticket, started, elapsed, result });
+            match item {
+                Item::Run { run, started, length, .. } => {
+                    let outputs = split(&mut outputs, length);
+                    send(FromWorker::Ran(Outputs { run, started, outputs }));
+                }
+                Item::One(Done { ticket, started, elapsed, result, .. }, length) => {
+                    size += taken;
+                    let output = split(&mut outputs, length);
+                    let result = match result {
+                        Ok(Output::Inline) => Ok(Value::Inline(output)),
+                        Ok(Output::Parts(length)) => Ok(Value::Parts(length)),
+                        Err(error) => Err(*error),
+                    };
+                    replies.push(Reply { ticket, started, elapsed, result });
+                }
+            }
         }
         if !replies.is_empty() {
-            send(replies);
+            send(FromWorker::Replies(replies));
         }
         self.outputs.clear();
         (self.size, self.oldest) = (0, None);
     }
+}
+
+/// Takes the first bytes off.
+fn split<'a>(bytes: &mut &'a [u8], length: usize) -> &'a [u8] {
+    let first;
+    (first, *bytes) = bytes.split_at(length);
+    first
 }

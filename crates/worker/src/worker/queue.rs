@@ -3,6 +3,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use brigade_protocol::codec::MAX_VALUE;
@@ -22,6 +23,8 @@ struct Waiting {
     packet: Arc<Packet>,
     /// The first call of it that has not been taken.
     next: usize,
+    /// Where that is, in a run.
+    cursor: usize,
 }
 
 /// The call that a run thread has taken last. It keeps the packet, which the next call is likely
@@ -30,6 +33,8 @@ struct Waiting {
 pub(super) struct Hand {
     packet: Option<Arc<Packet>>,
     index: usize,
+    /// Where its arguments are, if it is one of a run.
+    in_run: Range<usize>,
 }
 
 /// What no supervisor sends.
@@ -65,7 +70,7 @@ impl Queue {
         packet.gather(|ticket| self.parts.remove(&ticket)).map_err(Violation::Sum)?;
         let calls = packet.len();
         if calls > 0 {
-            self.frames.push_back(Waiting { packet: Arc::new(packet), next: 0 });
+            self.frames.push_back(Waiting { packet: Arc::new(packet), next: 0, cursor: 0 });
         }
         Ok(calls)
     }
@@ -93,6 +98,7 @@ impl Queue {
             hand.packet = Some(Arc::clone(&head.packet));
         }
         hand.index = head.next;
+        hand.in_run = head.packet.advance(&mut head.cursor);
         head.next += 1;
         let seq = head.packet.seq(hand.index);
         if head.next == head.packet.len() {
@@ -127,7 +133,7 @@ impl Hand {
     /// The call that was taken last.
     pub(super) fn call(&self) -> Call<'_> {
         let packet = self.packet.as_deref().expect("a run thread runs only what it has taken");
-        packet.call(self.index)
+        packet.call(self.index, &self.in_run)
     }
 
     /// Lets go of the packet.

@@ -72,7 +72,7 @@ impl Wire {
 impl Sender {
     /// Sends all replies, and leaves `pending` empty.
     pub(super) fn replies(&mut self, pending: &mut Pending) {
-        pending.drain(|replies| self.send(&FromWorker::Replies(replies)));
+        pending.drain(|message| self.send(&message));
     }
 
     /// Sends acknowledgements and give-backs.

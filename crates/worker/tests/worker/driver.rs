@@ -11,10 +11,10 @@ use std::process::{Child, ChildStderr, Command, Stdio};
 
 use brigade_protocol::board::{self, Lane, PAGE};
 use brigade_protocol::handshake::{NearEnds, Rendezvous, Reports, Requests, channel_pair};
-use brigade_protocol::id::{JobId, Seq, SlotId, TaskId, Ticket, WorkerId};
+use brigade_protocol::id::{JobId, Run, Seq, SlotId, TaskId, Ticket, WorkerId};
 use brigade_protocol::message::{
-    Call, Configuration, Exit, Form, Frame, FromWorker, Hello, Initializer, Question, Report,
-    Request, Spawn, TaskError, ToWorker, Usage, Value,
+    Call, Calls, Configuration, Exit, Form, Frame, FromWorker, Hello, Initializer, Outputs,
+    Question, Report, Request, Spawn, TaskError, ToWorker, Usage, Value,
 };
 use brigade_protocol::{VARIABLE, codec};
 use nix::fcntl::OFlag;
@@ -49,6 +49,8 @@ pub(crate) struct Worker {
 pub(crate) enum Said {
     Ready,
     Replies(Vec<(u64, Result<String, TaskError>)>),
+    /// The outputs of jobs from this one on.
+    Ran(u64, Vec<String>),
     Returned(Vec<u64>),
     Taken,
     Part,
@@ -195,6 +197,19 @@ impl Worker {
         self.say(&ToWorker::Frame(Frame { first, calls }));
     }
 
+    /// As [`Worker::send`], in one run.
+    pub(crate) fn send_run(&mut self, task: &str, arguments: &[&str]) {
+        let mut packed = Vec::new();
+        for text in arguments {
+            codec::push_bytes(text.as_bytes(), &mut packed);
+        }
+        let count = arguments.len().try_into().unwrap();
+        let (first, run) = (Seq(self.next), Run { first: JobId(self.next).into(), count });
+        let (task, form, arguments) = (self.task(task), Form::Json, packed.as_slice());
+        self.say(&ToWorker::Run(Calls { first, run, task, form, arguments }));
+        self.next += u64::from(count);
+    }
+
     /// The number of the next job.
     pub(crate) fn number(&self) -> u64 {
         self.next
@@ -253,6 +268,15 @@ impl Worker {
                     said.push((reply.ticket.job.0, text));
                 }
                 Said::Replies(said)
+            }
+            FromWorker::Ran(Outputs { run, mut outputs, .. }) => {
+                let mut texts = Vec::new();
+                for _ in 0..run.count {
+                    let (_, output) = codec::take_output(&mut outputs).unwrap();
+                    texts.push(String::from_utf8_lossy(output).into_owned());
+                }
+                assert!(outputs.is_empty(), "an output for each");
+                Said::Ran(run.first.job.0, texts)
             }
         }
     }

@@ -17,8 +17,8 @@ use std::path::Path;
 use std::process::Command;
 
 use brigade_protocol::board::Lane;
-use brigade_protocol::id::{Seq, WorkerId};
-use brigade_protocol::message::{Exit, Form, TaskErrorKind, ToWorker};
+use brigade_protocol::id::{JobId, Run, Seq, TaskId, WorkerId};
+use brigade_protocol::message::{Calls, Exit, Form, TaskErrorKind, ToWorker};
 use brigade_protocol::{VARIABLE, codec};
 use nix::sys::signal::{SigSet, Signal};
 
@@ -45,6 +45,9 @@ const TESTS: &[(&str, fn())] = tests! {
     a_job_runs_in_each_form
     a_thousand_jobs_in_frames_are_answered_once_each
     several_run_threads_run_jobs_at_once
+    a_run_is_answered_as_one_but_for_what_fails
+    a_run_is_given_back_from_where_it_is
+    a_run_without_arguments_for_each_ends_the_worker
     a_recall_gives_back_what_has_not_been_started
     a_recall_of_nothing_is_answered
     a_reply_does_not_wait_for_the_long_job_behind_it
@@ -189,6 +192,59 @@ fn a_recall_gives_back_what_has_not_been_started() {
     assert_eq!(worker.replies(1), [(1, Ok("0".into()))]);
     worker.send("double", &["[5]"]);
     assert_eq!(worker.replies(1), [(5, Ok("10".into()))]);
+}
+
+fn a_run_is_answered_as_one_but_for_what_fails() {
+    let mut server = Server::start();
+    let mut worker = server.spawn();
+    worker.send_run("double", &["1", "2", "\"no number\"", "4", "5"]);
+    let (mut good, mut bad) = (Vec::new(), Vec::new());
+    while good.len() + bad.len() < 5 {
+        match worker.hear() {
+            Said::Ran(first, outputs) => good.extend((first..).zip(outputs)),
+            Said::Replies(replies) => bad.extend(replies),
+            other => panic!("{other:?}"),
+        }
+    }
+    let doubled = [(1, "2"), (2, "4"), (4, "8"), (5, "10")];
+    assert_eq!(good, doubled.map(|(job, text)| (job, text.to_owned())));
+    let [(3, Err(error))] = &bad[..] else { panic!("{bad:?}") };
+    assert!(error.message.contains("no number"), "{error}");
+    let lane = server.lanes(&worker)[0];
+    assert_eq!((lane.started, lane.finished), (Seq(5), Seq(5)));
+}
+
+fn a_run_is_given_back_from_where_it_is() {
+    let mut server = Server::start();
+    let mut worker = server.spawn();
+    let gates = [Gate::new(), Gate::new(), Gate::new()];
+    let arguments = gates.each_ref().map(Gate::arguments);
+    worker.send_run("hold", &arguments.each_ref().map(String::as_str));
+    gates[0].open();
+    while server.lanes(&worker).first().is_none_or(|lane| lane.started < Seq(2)) {
+        std::thread::yield_now();
+    }
+    worker.say(&ToWorker::Recall);
+    let mut heard = vec![worker.hear(), worker.hear()];
+    gates[1].open();
+    heard.push(worker.hear());
+    assert!(heard.contains(&Said::Returned(vec![3])), "{heard:?}");
+    for job in [1, 2] {
+        assert!(heard.contains(&Said::Ran(job, vec!["0".into()])), "{heard:?}");
+    }
+}
+
+fn a_run_without_arguments_for_each_ends_the_worker() {
+    let mut server = Server::start();
+    for (count, arguments) in [(2, &[1, b'7'][..]), (1, &[1, b'7', 1, b'7']), (1, &[9, b'7'])] {
+        let worker = server.spawn();
+        let (first, task, form) = (Seq(1), TaskId(0), Form::Json);
+        let run = Run { first: JobId(1).into(), count };
+        worker.say(&ToWorker::Run(Calls { first, run, task, form, arguments }));
+        let (exit, words) = server.reap(worker);
+        assert_eq!(exit, Exit::Code(70));
+        assert!(words.contains("broke the protocol"), "{words}");
+    }
 }
 
 fn a_recall_of_nothing_is_answered() {

@@ -4,4 +4,5 @@ mod cycles;
 mod deaths;
 mod memory;
 mod nested;
+mod runs;
 mod time_outs;

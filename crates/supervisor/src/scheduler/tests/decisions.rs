@@ -3,7 +3,7 @@
 use brigade_protocol::message::TaskErrorKind;
 
 use super::super::*;
-use super::pool::{MS, Pool, W0, W1, dispatch, first, lane, settled, timeout};
+use super::pool::{MS, Pool, W0, W1, dispatch, first, lane, settled, tickets, timeout};
 use super::prelude::*;
 
 #[test]
@@ -33,13 +33,15 @@ fn frames_of_short_jobs_double() {
     let mut sizes = Vec::new();
     for _ in 0..12 {
         let frame = actions.iter().find_map(|action| match action {
-            Action::Dispatch(_, _, tickets) => Some(tickets.clone()),
+            Action::Dispatch(_, _, runs) => Some(tickets(runs)),
             _ => None,
         });
         let frame = frame.expect("each reply brings a frame");
         sizes.push(frame.len());
         let ran = (pool.now, pool.now);
-        let reply = |ticket| Event::Replied(W0, Reply { ticket, ran, result: Ok(vec![]) });
+        let reply = |ticket: Ticket| {
+            Event::Replied(W0, Reply { run: ticket.into(), ran, result: Ok(vec![]) })
+        };
         actions = pool.tell(frame.into_iter().map(reply));
     }
     assert_eq!(sizes[..6], [1, 2, 4, 8, 16, 32]);
@@ -64,8 +66,8 @@ fn only_the_running_job_is_charged_with_a_death() {
     let actions = pool.ready(W1);
     let again = |job| Ticket { job: JobId(job), attempt: 2 };
     let expected = [
-        Action::Dispatch(W1, Seq(1), vec![again(1)]),
-        Action::Dispatch(W1, Seq(2), vec![first(3)]),
+        Action::Dispatch(W1, Seq(1), vec![again(1).into()]),
+        Action::Dispatch(W1, Seq(2), vec![first(3).into()]),
     ];
     assert_eq!(actions, expected, "free of charge to the front; the charged one to the back");
     let actions = pool.exit(W1, vec![lane(1, Time::ZERO, 0)]);
@@ -99,7 +101,7 @@ fn a_job_whose_reply_is_always_lost_is_charged_in_the_end() {
             assert_eq!(settled(&actions), []);
             let attempt = u32::try_from(worker.0).expect("small") + 2;
             let ticket = Ticket { job: JobId(1), attempt };
-            actions = vec![Action::Dispatch(worker, Seq(1), vec![ticket])];
+            actions = vec![Action::Dispatch(worker, Seq(1), vec![ticket.into()])];
         }
     }
     let exits = vec![Exit::Signal(11); 2];
@@ -215,7 +217,7 @@ fn an_error_is_retried_only_if_asked() {
     for attempt in 1..=2 {
         let ticket = Ticket { job: JobId(1), attempt };
         let ran = (Time::ZERO, Time::ZERO);
-        let reply = Reply { ticket, ran, result: Err(error.clone()) };
+        let reply = Reply { run: ticket.into(), ran, result: Err(error.clone()) };
         let actions = pool.tell([Event::Replied(W0, reply)]);
         let ends = settled(&actions);
         assert_eq!(ends.len(), usize::from(attempt == 2), "{ends:?}");
@@ -232,7 +234,7 @@ fn a_job_that_failed_while_it_was_to_be_cancelled_is_not_tried_again() {
     );
     let error = TaskError::new(TaskErrorKind::Failed, "no");
     let ran = (Time::ZERO, Time::ZERO);
-    let reply = Reply { ticket: first(1), ran, result: Err(error.clone()) };
+    let reply = Reply { run: first(1).into(), ran, result: Err(error.clone()) };
     let actions = pool.tell([Event::Replied(W0, reply)]);
     assert_eq!(settled(&actions), [(1, &Err(Failure::Failed(error)), 1)]);
 }
@@ -294,7 +296,7 @@ fn the_death_of_the_fork_server_charges_nobody() {
     assert_eq!(pool.tell([Event::ServerStarted]), [Action::Spawn(W1, SlotId(0))]);
     let again = Ticket { job: JobId(1), attempt: 2 };
     let actions = pool.ready(W1);
-    assert_eq!(actions, [Action::Dispatch(W1, Seq(1), vec![again])]);
+    assert_eq!(actions, [Action::Dispatch(W1, Seq(1), vec![again.into()])]);
 }
 
 #[test]
@@ -310,7 +312,7 @@ fn a_worker_that_lies_is_killed() {
     let mut pool = Pool::new(1);
     let _ = pool.submit([1], Limits::default());
     let ticket = Ticket { job: JobId(1), attempt: 2 };
-    let reply = Reply { ticket, ran: (Time::ZERO, Time::ZERO), result: Ok(vec![]) };
+    let reply = Reply { run: ticket.into(), ran: (Time::ZERO, Time::ZERO), result: Ok(vec![]) };
     assert_eq!(pool.tell([Event::Replied(W0, reply)]), [Action::Kill(W0, Why::Violated)]);
     let unasked = Event::Returned(W0, vec![first(1)]);
     assert_eq!(pool.tell([unasked]), [], "it is killed only once");
@@ -330,7 +332,14 @@ fn large_arguments_and_jobs_that_must_not_be_lost_have_a_frame_for_themselves() 
     let mut pool = Pool::new(1);
     let limits = Limits::default();
     let spec = |job, size| {
-        Event::Submitted(JobSpec { job: JobId(job), task: TaskId(0), size, limits, parent: None })
+        Event::Submitted(JobSpec {
+            job: JobId(job),
+            count: 1,
+            task: TaskId(0),
+            size,
+            limits,
+            parent: None,
+        })
     };
     let actions = pool.tell([spec(1, 10_000_000), spec(2, 8), spec(3, 8)]);
     assert_eq!(actions, [dispatch(W0, 1, [1]), dispatch(W0, 2, [2])]);
@@ -341,7 +350,7 @@ fn large_arguments_and_jobs_that_must_not_be_lost_have_a_frame_for_themselves() 
             frames.extend(pool.reply(W0, job, pool.now));
         }
         let sizes = frames.iter().filter_map(|action| match action {
-            Action::Dispatch(_, _, tickets) => Some(tickets.len()),
+            Action::Dispatch(_, _, runs) => Some(tickets(runs).len()),
             _ => None,
         });
         assert_eq!(sizes.max(), Some(if crash_retries == 0 { 1 } else { 4 }));
@@ -365,8 +374,9 @@ fn large_arguments_do_not_keep_run_threads_idle() {
     let _ = tell(vec![]);
     let _ = tell(vec![Event::Spawned(W0), Event::WorkerReady(W0)]);
     let (task, size, limits) = (TaskId(0), 10_000_000, Limits::default());
-    let spec =
-        |job| Event::Submitted(JobSpec { job: JobId(job), task, size, limits, parent: None });
+    let spec = |job| {
+        Event::Submitted(JobSpec { job: JobId(job), count: 1, task, size, limits, parent: None })
+    };
     let actions = tell((1..=5).map(spec).collect());
     assert_eq!(actions, (1..=4).map(|job| dispatch(W0, job, [job])).collect::<Vec<_>>());
 }
@@ -384,7 +394,7 @@ fn jobs_that_share_a_frame_with_killers_are_not_charged() {
         worker = WorkerId(worker.0 + 1);
         let actions = pool.ready(worker);
         assert!(
-            matches!(&actions[0], Action::Dispatch(_, _, tickets) if tickets[0].job == JobId(1))
+            matches!(&actions[0], Action::Dispatch(_, _, runs) if runs[0].first.job == JobId(1))
         );
     }
 }
@@ -394,8 +404,8 @@ fn a_give_back_that_is_partly_a_lie_is_a_violation_and_loses_nothing() {
     let mut pool = Pool::with(1, Prefetch::AtMost(1));
     let _ = pool.submit(1..=3, Limits::default());
     let _ = pool.tell([Event::CancelRequested { job: JobId(2), kill: false }]);
-    for lie in [vec![first(2), first(2)], vec![first(2), first(7)]] {
-        let _ = pool.tell([Event::Returned(W0, lie)]);
+    for lie in [[first(2), first(2)], [first(2), first(7)]] {
+        let _ = pool.tell([Event::Returned(W0, lie.to_vec())]);
     }
     let actions = pool.exit(W0, vec![lane(1, Time::ZERO, 0)]);
     assert_eq!(settled(&actions), [(2, &Err(Failure::Cancelled), 0)], "it was never started");

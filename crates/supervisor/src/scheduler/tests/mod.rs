@@ -6,12 +6,13 @@ mod pool;
 mod process;
 mod properties;
 mod recycling;
+mod runs;
 mod threads;
 mod waiting;
 mod world;
 
 /// What all of them speak of.
 mod prelude {
-    pub(super) use brigade_protocol::id::{JobId, Seq, SlotId, TaskId, Ticket, WorkerId};
+    pub(super) use brigade_protocol::id::{JobId, Run, Seq, SlotId, TaskId, Ticket, WorkerId};
     pub(super) use brigade_protocol::message::{Exit, TaskError};
 }

@@ -57,7 +57,14 @@ impl Pool {
     ) -> Vec<Action> {
         let task = TaskId(0);
         let spec = |job| {
-            Event::Submitted(JobSpec { job: JobId(job), task, size: 8, limits, parent: None })
+            Event::Submitted(JobSpec {
+                job: JobId(job),
+                count: 1,
+                task,
+                size: 8,
+                limits,
+                parent: None,
+            })
         };
         self.tell(jobs.into_iter().map(spec))
     }
@@ -65,7 +72,10 @@ impl Pool {
     /// A reply to the first attempt at a job that ran from `started` until now.
     pub(super) fn reply(&mut self, worker: WorkerId, job: u64, started: Time) -> Vec<Action> {
         let ran = (started, self.now);
-        self.tell([Event::Replied(worker, Reply { ticket: first(job), ran, result: Ok(vec![]) })])
+        self.tell([Event::Replied(
+            worker,
+            Reply { run: first(job).into(), ran, result: Ok(vec![]) },
+        )])
     }
 
     pub(super) fn exit(&mut self, worker: WorkerId, lanes: Vec<Lane>) -> Vec<Action> {
@@ -100,7 +110,23 @@ pub(super) fn first(job: u64) -> Ticket {
 }
 
 pub(super) fn dispatch(worker: WorkerId, seq: u64, jobs: impl IntoIterator<Item = u64>) -> Action {
-    Action::Dispatch(worker, Seq(seq), jobs.into_iter().map(first).collect())
+    Action::Dispatch(worker, Seq(seq), runs(jobs.into_iter().map(first)))
+}
+
+/// These attempts as runs, as long as they can be.
+pub(super) fn runs(tickets: impl IntoIterator<Item = Ticket>) -> Vec<Run> {
+    let mut runs: Vec<Run> = Vec::new();
+    for ticket in tickets {
+        match runs.last_mut() {
+            Some(last) if last.part(last.count, 1).first == ticket => last.count += 1,
+            _ => runs.push(ticket.into()),
+        }
+    }
+    runs
+}
+
+pub(super) fn tickets(runs: &[Run]) -> Vec<Ticket> {
+    runs.iter().flat_map(|run| run.tickets()).collect()
 }
 
 pub(super) fn lane(started: u64, since: Time, finished: u64) -> Lane {

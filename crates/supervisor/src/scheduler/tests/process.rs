@@ -27,9 +27,19 @@ pub(super) struct Process {
 pub(super) struct Call {
     pub(super) seq: Seq,
     pub(super) ticket: Ticket,
+    /// The place of the first of the run in which it came.
+    pub(super) run: Seq,
     pub(super) since: Time,
     /// It waits for other jobs.
     pub(super) waits: bool,
+}
+
+impl Call {
+    /// Whether it came with another in one run, so many places behind it.
+    fn follows(&self, first: &Call, place: u32) -> bool {
+        let run = Run { first: first.ticket, count: place + 1 };
+        self.run == first.run && run.place(self.ticket) == Some(place)
+    }
 }
 
 impl Process {
@@ -62,7 +72,16 @@ impl Process {
 
     pub(super) fn finish(&mut self, well: bool) {
         let index = self.running.iter().position(|call| !call.waits);
-        let call = self.running.remove(index.expect("one does not wait"));
+        self.end(index.expect("one does not wait"), well);
+    }
+
+    /// What was started last has been run, and well.
+    pub(super) fn finish_last(&mut self) {
+        self.end(self.running.len() - 1, true);
+    }
+
+    fn end(&mut self, index: usize, well: bool) {
+        let call = self.running.remove(index);
         let lane = self.lanes.iter_mut().find(|lane| lane.started == call.seq);
         lane.expect("it runs in a lane").finished = call.seq;
         self.unreported.push_back((call, well));
@@ -72,6 +91,16 @@ impl Process {
         self.recalled = false;
         self.given -= self.queue.len() as u64;
         self.queue.drain(..).map(|call| call.ticket).collect()
+    }
+
+    /// Takes replies that travel together: up to so many, all of one run, all good, or a single one.
+    pub(super) fn take_unreported(&mut self, most: usize) -> Vec<(Call, bool)> {
+        let Some(&(first, well)) = self.unreported.front() else { return Vec::new() };
+        let follow = self.unreported.iter().zip(0..).take_while(|((call, good), place)| {
+            *place == 0 || (well && *good && call.follows(&first, *place))
+        });
+        let count = follow.take(most.max(1)).count();
+        self.unreported.drain(..count).collect()
     }
 
     /// With one run thread at most two frames are with a worker, or what the user allows.

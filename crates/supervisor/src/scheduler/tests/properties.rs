@@ -18,12 +18,14 @@ fn limits() -> impl Strategy<Value = Limits> {
 fn fate() -> impl Strategy<Value = Fate> {
     let n = 0usize..16;
     prop_oneof![
-        12 => limits().prop_map(Fate::Submit),
+        12 => (limits(), prop_oneof![2 => Just(1u32), 1 => 2u32..50], any::<bool>())
+            .prop_map(|(limits, count, together)| Fate::Submit(limits, count, together)),
         2 => n.clone().prop_map(Fate::Cancel),
         8 => n.clone().prop_map(Fate::Ready),
         14 => n.clone().prop_map(Fate::Start),
         12 => (n.clone(), prop::bool::weighted(0.8)).prop_map(|(n, well)| Fate::Finish(n, well)),
-        12 => n.clone().prop_map(Fate::Report),
+        6 => (n.clone(), 1usize..12).prop_map(|(n, count)| Fate::Hurry(n, count)),
+        12 => (n.clone(), 1usize..12).prop_map(|(n, most)| Fate::Report(n, most)),
         4 => n.clone().prop_map(Fate::GiveBack),
         1 => n.clone().prop_map(Fate::Lie),
         1 => n.clone().prop_map(Fate::LieInReturn),
@@ -79,11 +81,13 @@ proptest! {
     #[test]
     fn every_job_is_settled_exactly_once(
         config in config(),
+        frames in 0u32..5,
         before in prop::collection::vec(fate(), 0..150),
         ending in ending(),
         after in prop::collection::vec(fate(), 0..40),
     ) {
         let mut world = World::new(config);
+        world.teach(frames);
         for fate in before.into_iter().chain(ending.map(Fate::End)).chain(after) {
             world.apply(fate);
         }
@@ -119,7 +123,7 @@ proptest! {
             server_restarts: RestartIntensity::of_server(),
             max_jobs: None,
         });
-        world.apply(Fate::Submit(Limits::default()));
+        world.apply(Fate::Submit(Limits::default(), 1, false));
         for _ in 0..100 {
             if !wait && world.alive() > 0 {
                 world.apply(Fate::Die(0));

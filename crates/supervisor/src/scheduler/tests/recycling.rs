@@ -1,7 +1,7 @@
 //! The replacement of worn workers, as sentences.
 
 use super::super::*;
-use super::pool::{MS, Pool, W0, W1, config, dispatch, first, lane, settled};
+use super::pool::{MS, Pool, W0, W1, config, dispatch, first, lane, settled, tickets};
 use super::prelude::*;
 
 fn pool(slots: u32, max_jobs: u64) -> Pool {
@@ -46,10 +46,13 @@ fn frames_never_hold_more_than_a_worker_may_be_given() {
     while !stopped {
         let mut replies = Vec::new();
         for action in actions {
-            if let Action::Dispatch(_, _, tickets) = action {
+            if let Action::Dispatch(_, _, runs) = action {
+                let tickets = tickets(&runs);
                 given += tickets.len();
                 let ran = (pool.now, pool.now);
-                let reply = |ticket| Event::Replied(W0, Reply { ticket, ran, result: Ok(vec![]) });
+                let reply = |ticket: Ticket| {
+                    Event::Replied(W0, Reply { run: ticket.into(), ran, result: Ok(vec![]) })
+                };
                 replies.extend(tickets.into_iter().map(reply));
             } else {
                 stopped |= action == Action::Stop(W0);
@@ -118,12 +121,12 @@ fn retries_count_as_jobs_and_go_to_the_next_worker() {
     let mut pool = pool(1, 1);
     let _ = pool.submit([1], Limits { retries: 1, ..Limits::default() });
     let error = TaskError::new(brigade_protocol::message::TaskErrorKind::Failed, "no");
-    let reply = Reply { ticket: first(1), ran: (pool.now, pool.now), result: Err(error) };
+    let reply = Reply { run: first(1).into(), ran: (pool.now, pool.now), result: Err(error) };
     assert_eq!(pool.tell([Event::Replied(W0, reply)]), [Action::Stop(W0)]);
     let _ = pool.tell([Event::EndRequested(Ending::Drain)]);
     assert_eq!(gone(&mut pool, W0), [Action::Spawn(W1, SlotId(0))], "draining finishes it");
     let again = Ticket { job: JobId(1), attempt: 2 };
-    assert_eq!(pool.ready(W1), [Action::Dispatch(W1, Seq(1), vec![again])]);
+    assert_eq!(pool.ready(W1), [Action::Dispatch(W1, Seq(1), vec![again.into()])]);
 }
 
 #[test]

@@ -36,10 +36,10 @@ fn an_error_on_a_thread_is_tried_again() {
     let mut pool = Pool::of_threads(1);
     let _ = pool.submit([1], Limits { retries: 1, ..timeout(1000 * MS) });
     let error = TaskError::new(brigade_protocol::message::TaskErrorKind::Failed, "no");
-    let reply = Reply { ticket: first(1), ran: (Time::ZERO, Time::ZERO), result: Err(error) };
+    let reply = Reply { run: first(1).into(), ran: (Time::ZERO, Time::ZERO), result: Err(error) };
     let again = Ticket { job: JobId(1), attempt: 2 };
     let actions = pool.tell([Event::Replied(W0, reply)]);
-    assert_eq!(actions, [Action::Dispatch(W0, Seq(2), vec![again])]);
+    assert_eq!(actions, [Action::Dispatch(W0, Seq(2), vec![again.into()])]);
 }
 
 #[test]
@@ -57,7 +57,7 @@ fn jobs_of_a_task_that_waits_travel_alone_and_are_not_handed_out_ahead_of_time()
     let mut pool = Pool::new(1);
     let spec = |job, task, parent| {
         let (job, task, limits) = (JobId(job), TaskId(task), Limits::default());
-        Event::Submitted(JobSpec { job, task, size: 8, limits, parent })
+        Event::Submitted(JobSpec { job, count: 1, task, size: 8, limits, parent })
     };
     let _ = pool.tell((1..=100).map(|job| spec(job, 1, None)));
     for job in 1..=20 {

@@ -11,7 +11,7 @@ impl Pool {
     fn nest(&mut self, parent: u64, job: u64) -> Vec<Action> {
         let (job, task, limits) = (JobId(job), TaskId(0), Limits::default());
         let parent = Some(first(parent));
-        self.tell([Event::Submitted(JobSpec { job, task, size: 8, limits, parent })])
+        self.tell([Event::Submitted(JobSpec { job, count: 1, task, size: 8, limits, parent })])
     }
 
     fn wait(&mut self, worker: WorkerId, job: u64, on: &[u64]) -> Vec<Action> {
@@ -195,7 +195,9 @@ fn what_a_failed_job_submitted_and_waits_with_a_worker_goes_along_too() {
     pool.submit([1], Limits { crash_retries: 0, ..Limits::default() });
     // Of another task: what is known to wait for others has nothing put behind it.
     let (task, limits, parent) = (TaskId(1), Limits::default(), Some(first(1)));
-    let child = |job| Event::Submitted(JobSpec { job: JobId(job), task, size: 8, limits, parent });
+    let child = |job| {
+        Event::Submitted(JobSpec { job: JobId(job), count: 1, task, size: 8, limits, parent })
+    };
     pool.tell((2..=5).map(child));
     pool.wait(W0, 1, &[2]);
     assert_eq!(pool.ready(W1), [dispatch(W1, 1, [2]), dispatch(W1, 2, [4])]);
@@ -217,7 +219,7 @@ fn what_is_submitted_in_the_name_of_the_dead_is_cancelled() {
     let (task, limits, parent) = (TaskId(0), Limits::default(), Some(first(1)));
     let actions = pool.tell([
         Event::WorkerExited { worker: W0, exit, with_server: false, lanes, epitaph },
-        Event::Submitted(JobSpec { job: JobId(2), task, size: 8, limits, parent }),
+        Event::Submitted(JobSpec { job: JobId(2), count: 1, task, size: 8, limits, parent }),
         Event::Reserved { job: JobId(3), holder: parent },
     ]);
     let ends = settled(&actions);
@@ -258,10 +260,10 @@ fn higher_priorities_come_first_and_equal_ones_in_order() {
         pool.submit([job], Limits { priority, ..Limits::default() });
     }
     let mut order = vec![1];
-    while let Some(Action::Dispatch(_, _, tickets)) =
+    while let Some(Action::Dispatch(_, _, runs)) =
         pool.reply(W0, *order.last().unwrap(), Time::ZERO).pop()
     {
-        order.push(tickets[0].job.0);
+        order.push(runs[0].first.job.0);
     }
     assert_eq!(order, [1, 3, 5, 2, 6, 4]);
 }

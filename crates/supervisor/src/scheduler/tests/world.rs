@@ -11,13 +11,15 @@ use brigade_protocol::message::TaskErrorKind;
 
 use super::super::*;
 use super::kinship::Kinship;
+use super::pool::tickets;
 use super::prelude::*;
 use super::process::{Call, Process};
 
 /// What happens next. Numbers choose among the workers or jobs there are.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Fate {
-    Submit(Limits),
+    /// So many jobs come, one by one or as one run.
+    Submit(Limits, u32, bool),
     Cancel(usize),
     /// The worker becomes ready.
     Ready(usize),
@@ -25,8 +27,10 @@ pub(super) enum Fate {
     Start(usize),
     /// One of its run threads finishes, well or with an error.
     Finish(usize, bool),
-    /// What it finished reaches the supervisor.
-    Report(usize),
+    /// One of them takes so many calls and finishes them well.
+    Hurry(usize, usize),
+    /// So much of what it finished reaches the supervisor together.
+    Report(usize, usize),
     /// It answers a recall.
     GiveBack(usize),
     /// It sends a reply to something that it does not hold.
@@ -105,6 +109,13 @@ impl World {
         world
     }
 
+    /// The jobs of one task, but not of the other, have been short so far: they travel together.
+    pub(super) fn teach(&mut self, frames: u32) {
+        for _ in 0..frames {
+            self.scheduler.batches.learn(TaskId(0), Duration::from_micros(1), Some(usize::MAX));
+        }
+    }
+
     pub(super) fn alive(&self) -> usize {
         self.workers.len()
     }
@@ -129,7 +140,7 @@ impl World {
     fn perform(&mut self, action: Action) -> Option<Event> {
         match action {
             Action::Spawn(id, slot) => self.spawn(id, slot),
-            Action::Dispatch(id, first, tickets) => self.dispatch(id, first, &tickets),
+            Action::Dispatch(id, first, runs) => self.dispatch(id, first, &runs),
             Action::Recall(id) => {
                 let worker = self.workers.get_mut(&id).expect("only the living are recalled");
                 assert!(!worker.recalled, "one recall at a time");
@@ -154,7 +165,7 @@ impl World {
                 assert!(self.workers.is_empty(), "workers of the old fork server are alive");
                 self.server = Some(false);
             }
-            Action::Settle(job, settled) => self.settle(job, settled),
+            Action::Settle(job, settled) => self.settle_run(job, &settled),
             Action::PleaseStop(id, ticket) => {
                 assert!(self.workers[&id].holds(ticket.job), "only what runs is asked to stop");
             }
@@ -178,8 +189,9 @@ impl World {
         assert!(self.workers.insert(id, process).is_none(), "worker ids are never reused");
     }
 
-    fn dispatch(&mut self, id: WorkerId, first: Seq, tickets: &[Ticket]) {
-        for &ticket in tickets {
+    fn dispatch(&mut self, id: WorkerId, first: Seq, runs: &[Run]) {
+        let tickets = tickets(runs);
+        for &ticket in &tickets {
             assert!(!self.settled.contains_key(&ticket.job), "{ticket} is settled");
             let twice = self.workers.values().any(|worker| worker.holds(ticket.job));
             assert!(!twice, "two live attempts of {ticket}");
@@ -199,12 +211,30 @@ impl World {
         let last = Seq(first.0 + tickets.len() as u64 - 1);
         assert!(worker.frames.last().is_none_or(|frame| first.0 > frame.1), "places count up");
         worker.frames.push((first.0, last.0));
-        for (seq, &ticket) in (first.0..).map(Seq).zip(tickets) {
-            worker.queue.push_back(Call { seq, ticket, since: self.now, waits: false });
+        let mut next = first;
+        for run in runs {
+            let begin = next;
+            for ticket in run.tickets() {
+                let (seq, since) = (next, self.now);
+                worker.queue.push_back(Call { seq, ticket, run: begin, since, waits: false });
+                next.0 += 1;
+            }
         }
         worker.check_load(&self.config);
         if was_idle {
             self.check_crowd();
+        }
+    }
+
+    fn settle_run(&mut self, first: JobId, run: &Settled) {
+        assert!(run.count > 0);
+        for place in 0..run.count {
+            let mut settled = run.clone();
+            if let Ok(outputs) = &run.result {
+                assert_eq!(outputs.len(), 8 * run.count as usize, "an output for each");
+                settled.result = Ok(outputs[8 * place as usize..][..8].to_vec());
+            }
+            self.settle(JobId(first.0 + u64::from(place)), settled);
         }
     }
 
@@ -229,7 +259,7 @@ impl World {
 
     pub(super) fn apply(&mut self, fate: Fate) {
         match fate {
-            Fate::Submit(limits) => self.submit(limits),
+            Fate::Submit(limits, count, together) => self.submit(limits, count, together),
             Fate::Cancel(n) => {
                 let Some(&job) = self.jobs.keys().nth(n % self.jobs.len().max(1)) else { return };
                 if !self.settled.contains_key(&job) {
@@ -266,9 +296,20 @@ impl World {
                 let Some(id) = self.pick(n, Process::can_finish) else { return };
                 self.process(id).finish(well);
             }
-            Fate::Report(n) => {
+            Fate::Hurry(n, count) => {
+                let now = self.now;
+                let Some(id) = self.pick(n, Process::can_start) else { return };
+                for _ in 0..count {
+                    let worker = self.process(id);
+                    if worker.can_start() {
+                        worker.start(now);
+                        worker.finish_last();
+                    }
+                }
+            }
+            Fate::Report(n, most) => {
                 let Some(id) = self.pick(n, |worker| !worker.unreported.is_empty()) else { return };
-                self.report(id);
+                self.report(id, most);
             }
             Fate::GiveBack(n) => {
                 let Some(id) = self.pick(n, |worker| worker.recalled) else { return };
@@ -317,10 +358,18 @@ impl World {
         job
     }
 
-    fn submit(&mut self, limits: Limits) {
-        let job = self.new_job(limits);
-        let task = TaskId(u32::try_from(job.0 % 2).expect("0 or 1"));
-        self.tell(Event::Submitted(JobSpec { job, task, size: 10, limits, parent: None }));
+    fn submit(&mut self, limits: Limits, count: u32, together: bool) {
+        let jobs: Vec<JobId> = (0..count).map(|_| self.new_job(limits)).collect();
+        let (task, size, parent) = (TaskId(u32::from(count.is_multiple_of(3))), 10, None);
+        if together {
+            let job = jobs[0];
+            self.tell(Event::Submitted(JobSpec { job, count, task, size, limits, parent }));
+        } else {
+            for job in jobs {
+                let count = 1;
+                self.tell(Event::Submitted(JobSpec { job, count, task, size, limits, parent }));
+            }
+        }
     }
 
     fn input(&mut self, open: bool) {
@@ -333,16 +382,21 @@ impl World {
         }
     }
 
-    /// Delivers the oldest unreported reply.
-    fn report(&mut self, id: WorkerId) {
+    /// Delivers the oldest unreported replies, up to so many together.
+    fn report(&mut self, id: WorkerId, most: usize) {
         let now = self.now;
-        let worker = self.process(id);
-        let Some((call, well)) = worker.unreported.pop_front() else { return };
-        let Call { ticket, since, .. } = call;
-        self.jobs.get_mut(&ticket.job).expect("it was submitted").begun += 1;
+        let calls = self.process(id).take_unreported(most);
+        let Some(&(Call { ticket, since, .. }, well)) = calls.first() else { return };
+        let mut outputs = Vec::new();
+        for (call, _) in &calls {
+            let job = call.ticket.job;
+            self.jobs.get_mut(&job).expect("it was submitted").begun += 1;
+            outputs.extend(job.0.to_le_bytes());
+        }
+        let run = Run { first: ticket, count: calls.len().try_into().expect("a few") };
         let error = TaskError::new(TaskErrorKind::Failed, "no");
-        let result = if well { Ok(ticket.job.0.to_le_bytes().to_vec()) } else { Err(error) };
-        self.tell(Event::Replied(id, Reply { ticket, ran: (since, now), result }));
+        let result = if well { Ok(outputs) } else { Err(error) };
+        self.tell(Event::Replied(id, Reply { run, ran: (since, now), result }));
     }
 
     /// Answers for a job that it does not hold.
@@ -350,7 +404,7 @@ impl World {
         let Some(id) = self.pick(n, |worker| worker.ready) else { return };
         let ticket = Ticket { job: JobId(n as u64), attempt: 77 };
         let ran = (self.now, self.now);
-        self.tell(Event::Replied(id, Reply { ticket, ran, result: Ok(vec![]) }));
+        self.tell(Event::Replied(id, Reply { run: ticket.into(), ran, result: Ok(vec![]) }));
         assert!(self.workers[&id].killed, "a liar is killed");
     }
 
@@ -438,7 +492,7 @@ impl World {
                 let tickets = worker.give_back();
                 self.tell(Event::Returned(id, tickets));
             } else if !worker.unreported.is_empty() {
-                self.report(id);
+                self.report(id, 3);
             } else if worker.can_finish() {
                 worker.finish(true);
             } else if worker.can_start() {

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use brigade_protocol::codec;
 use brigade_protocol::handshake::NearEnds;
-use brigade_protocol::id::{JobId, SlotId, Ticket, WorkerId};
+use brigade_protocol::id::{JobId, Run, SlotId, Ticket, WorkerId};
 use brigade_protocol::ipc_channel::ipc::{IpcBytesReceiver, IpcBytesSender};
-use brigade_protocol::message::{Exit, FromWorker, TaskError, Usage, Value};
+use brigade_protocol::message::{Exit, FromWorker, Outputs, TaskError, Usage, Value};
 use rustc_hash::FxHashMap;
 
 use super::News;
@@ -120,9 +120,10 @@ pub(crate) enum Heard {
 
 /// A reply whose times are still those of `CLOCK_MONOTONIC`.
 pub(crate) struct RawReply {
-    pub(super) ticket: Ticket,
+    pub(super) run: Run,
     pub(super) started: u64,
     pub(super) elapsed: u64,
+    /// Of several, the outputs as they came: there is one for each.
     pub(super) result: Result<Vec<u8>, TaskError>,
 }
 
@@ -138,6 +139,16 @@ pub(super) struct Listener {
     /// Large outputs of which parts have come.
     parts: FxHashMap<Ticket, Vec<u8>>,
     nested: Nested,
+}
+
+/// How long the jobs of a run took in all; there is an output for each, and no more.
+fn total(count: u32, mut outputs: &[u8]) -> Result<u64, Violation> {
+    let mut total: u64 = 0;
+    for _ in 0..count {
+        let (elapsed, _) = codec::take_output(&mut outputs).map_err(|_| Violation)?;
+        total = total.saturating_add(elapsed);
+    }
+    (count > 0 && outputs.is_empty()).then_some(total).ok_or(Violation)
 }
 
 /// A message that the worker must not have sent.
@@ -205,10 +216,21 @@ impl Listener {
                         Ok(Value::Parts(length)) => Ok(self.gathered(reply.ticket, length)?),
                         Err(error) => Err(error),
                     };
-                    let (ticket, started, elapsed) = (reply.ticket, reply.started, reply.elapsed);
-                    raw.push(RawReply { ticket, started, elapsed, result });
+                    let (run, started, elapsed) =
+                        (reply.ticket.into(), reply.started, reply.elapsed);
+                    raw.push(RawReply { run, started, elapsed, result });
                 }
                 self.spend(count as u64, Heard::Replies(raw))?
+            }
+            FromWorker::Ran(Outputs { run, started, outputs }) => {
+                let elapsed = total(run.count, outputs)?;
+                // A run of one is a job like any other.
+                let result = match run.count {
+                    1 => codec::take_output(&mut { outputs }).map_err(|_| Violation)?.1,
+                    _ => outputs,
+                };
+                let reply = RawReply { run, started, elapsed, result: Ok(result.to_vec()) };
+                self.spend(u64::from(run.count), Heard::Replies(vec![reply]))?
             }
             FromWorker::Submit(submit) => {
                 let first = Ticket::from(submit.job);

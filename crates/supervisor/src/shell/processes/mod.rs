@@ -220,11 +220,11 @@ impl Processes {
         match heard {
             Heard::Ready => core.events.push(Event::WorkerReady(worker)),
             Heard::Replies(replies) => {
-                for RawReply { ticket, started, elapsed, result } in replies {
+                for RawReply { run, started, elapsed, result } in replies {
                     let started_at = core.clock.at(started);
                     let ran = (started_at, core.clock.at(started.saturating_add(elapsed)));
-                    core.kept.release(worker, ticket);
-                    core.events.push(Event::Replied(worker, Reply { ticket, ran, result }));
+                    core.kept.release_run(worker, run);
+                    core.events.push(Event::Replied(worker, Reply { run, ran, result }));
                 }
             }
             Heard::Grown => core.events.push(Event::Grown(worker)),
@@ -273,9 +273,7 @@ impl Processes {
             }
             Wish::Abandon(job) => core.events.push(Event::Abandoned(job)),
             Wish::Cancel(jobs) => {
-                let unsettled = jobs.into_iter().filter(|job| core.jobs.contains_key(job));
-                core.events
-                    .extend(unsettled.map(|job| Event::CancelRequested { job, kill: false }));
+                core.cancel_all(jobs);
             }
             Wish::Wait { waiter, jobs } => {
                 core.events.push(Event::WaitBegan { worker, waiter, jobs });

@@ -6,8 +6,8 @@ use std::time::Instant;
 use brigade_protocol::codec::{self, EncodeError};
 use brigade_protocol::error::{JobError, Sentence};
 use brigade_protocol::handshake;
-use brigade_protocol::id::{Seq, SlotId, Ticket, WorkerId};
-use brigade_protocol::message::{Call, Frame, Spawn, ToWorker, Value};
+use brigade_protocol::id::{Run, Seq, SlotId, Ticket, WorkerId};
+use brigade_protocol::message::{Call, Calls, Frame, Spawn, ToWorker, Value};
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group, pidfd_send_signal};
 
@@ -18,8 +18,37 @@ use super::outbox::OUTPUT_PART;
 use super::server::Command;
 use crate::host;
 use crate::scheduler::{Action, Event, Why};
-use crate::shell::WaitEnd;
 use crate::shell::core::Core;
+use crate::shell::{Submission, WaitEnd};
+
+/// The message that sends a run of a map, if it is all of one.
+fn part_of_map(core: &Core, first: Seq, run: Run) -> Option<Result<Vec<u8>, EncodeError>> {
+    let (entry, place) = core.runs.find(run.first.job)?;
+    if run.count > entry.count - place {
+        return None;
+    }
+    let (task, form, arguments) = (entry.task, entry.form, entry.arguments(place, run.count));
+    Some(codec::encode(&ToWorker::Run(Calls { first, run, task, form, arguments })))
+}
+
+/// The message that sends a run, if nothing about one of its jobs must be said that is not true of all.
+fn one_run(core: &Core, first: Seq, run: Run) -> Option<Result<Vec<u8>, EncodeError>> {
+    if run.count == 1 {
+        return None;
+    }
+    let submission = |job| Some(&core.jobs.get(&job)?.submission);
+    let Submission { task, form, .. } = *submission(run.first.job)?;
+    let mut arguments = Vec::new();
+    for job in run.jobs() {
+        let submission = submission(job)?;
+        if submission.form != form || submission.label.is_some() {
+            return None;
+        }
+        codec::push_bytes(&submission.arguments, &mut arguments);
+    }
+    let arguments = &arguments;
+    Some(codec::encode(&ToWorker::Run(Calls { first, run, task, form, arguments })))
+}
 
 impl Processes {
     pub(super) fn do_as_told(&mut self, core: &mut Core, action: Action) {
@@ -31,7 +60,22 @@ impl Processes {
                     core.events.push(Event::NotSpawned(worker, error.to_string()));
                 }
             }
-            Action::Dispatch(worker, first, tickets) => {
+            Action::Dispatch(worker, first, runs) => {
+                if let [run] = *runs
+                    && let Some(message) = part_of_map(core, first, run)
+                {
+                    return self.send(core, worker, message, run.count as usize);
+                }
+                for job in runs.iter().flat_map(|run| run.jobs()) {
+                    // It is queued no longer.
+                    core.jobs.get_mut(&job).and_then(|entry| entry.submission.permit.take());
+                }
+                if let [run] = *runs
+                    && let Some(message) = one_run(core, first, run)
+                {
+                    return self.send(core, worker, message, run.count as usize);
+                }
+                let tickets: Vec<Ticket> = runs.iter().flat_map(|run| run.tickets()).collect();
                 self.dispatch(core, worker, first, &tickets);
             }
             Action::Recall(worker) => self.send_message(core, worker, &ToWorker::Recall, 1),
@@ -89,12 +133,15 @@ impl Processes {
 
     fn dispatch(&mut self, core: &mut Core, worker: WorkerId, first: Seq, tickets: &[Ticket]) {
         let Some(link) = self.links.get_mut(&worker) else { return };
-        for ticket in tickets {
-            // It is queued no longer.
-            core.jobs.get_mut(&ticket.job).and_then(|entry| entry.submission.permit.take());
-        }
         let mut calls = Vec::with_capacity(tickets.len());
         for &ticket in tickets {
+            if let Some((entry, place)) = core.runs.find(ticket.job) {
+                let mut arguments = entry.arguments(place, 1);
+                let arguments = codec::take_bytes(&mut arguments).expect("it is one of them");
+                let (task, form, arguments) = (entry.task, entry.form, Value::Inline(arguments));
+                calls.push(Call { ticket, task, form, arguments, label: None });
+                continue;
+            }
             let entry = core.jobs.get(&ticket.job);
             let submission = &entry.expect("what is dispatched is not settled").submission;
             let bytes = &*submission.arguments;

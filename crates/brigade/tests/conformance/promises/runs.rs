@@ -1,0 +1,125 @@
+//! The jobs of a map travel in runs of hundreds. What happens to one of them happens to no other.
+
+use std::time::Duration;
+
+use brigade::{JobError, ProcessPool, task};
+use nix::sys::signal::{self, Signal};
+use nix::unistd::Pid;
+
+use crate::support::{assert_intact, builder};
+
+/// The jobs of a map.
+const JOBS: u64 = 5000;
+
+/// What a job does instead of giving its number back.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+enum Deed {
+    Fail,
+    Panic,
+    Die,
+    Exit,
+    Sleep,
+}
+
+#[task]
+fn act(x: u64, deed: Option<Deed>) -> Result<u64, String> {
+    match deed {
+        None => {}
+        Some(Deed::Fail) => return Err(format!("{x} fails")),
+        Some(Deed::Panic) => panic!("{x} panics"),
+        Some(Deed::Die) => signal::kill(Pid::this(), Signal::SIGKILL).expect("one may"),
+        Some(Deed::Exit) => std::process::exit(0),
+        Some(Deed::Sleep) => std::thread::sleep(Duration::from_hours(1)),
+    }
+    Ok(x)
+}
+
+#[task]
+fn repeat(text: String) -> String {
+    text
+}
+
+/// A map in which one job of every thousand does this. Gives the error of each.
+fn errors_of(pool: &ProcessPool, deed: Deed) -> Vec<JobError> {
+    // So that the pool has learnt how short these jobs are.
+    assert!(pool.map((0..JOBS).map(|x| act(x, None))).eq((0..JOBS).map(Ok)));
+    let jobs = (0..JOBS).map(|x| act(x, (x % 1000 == 500).then_some(deed)));
+    let mut errors = Vec::new();
+    for (x, result) in (0..JOBS).zip(pool.map(jobs)) {
+        match result {
+            Ok(value) => assert_eq!((value, x % 1000 == 500), (x, false)),
+            Err(error) => {
+                assert_eq!(x % 1000, 500, "{error}");
+                assert_eq!(error.task(), "act");
+                errors.push(error);
+            }
+        }
+    }
+    assert_eq!(errors.len(), 5);
+    errors
+}
+
+#[test]
+fn an_error_and_a_panic_are_those_of_one_job() {
+    let pool = builder(2).retries(1).build().unwrap();
+    for error in errors_of(&pool, Deed::Fail) {
+        assert!(error.is_failed() && error.to_string().contains("500 fails"), "{error}");
+        assert_eq!(error.attempts(), 2);
+    }
+    for error in errors_of(&pool, Deed::Panic) {
+        assert!(error.is_panicked() && error.to_string().contains("500 panics"), "{error}");
+    }
+    assert_eq!(pool.statistics().workers_died, 0);
+    assert_intact(&pool, 2);
+}
+
+#[test]
+fn a_death_is_charged_to_one_job() {
+    for deed in [Deed::Die, Deed::Exit] {
+        let pool = builder(2).crash_retries(1).build().unwrap();
+        for error in errors_of(&pool, deed) {
+            assert!(error.is_quarantined(), "{error}");
+            assert_eq!(error.attempts(), 2, "{error}");
+        }
+        assert_eq!(pool.statistics().workers_died, 10);
+        assert_intact(&pool, 2);
+    }
+}
+
+#[test]
+fn a_time_out_is_that_of_one_job() {
+    let pool = builder(2).timeout(Duration::from_millis(300)).build().unwrap();
+    for error in errors_of(&pool, Deed::Sleep) {
+        assert!(error.is_timed_out(), "{error}");
+    }
+    assert_intact(&pool, 2);
+}
+
+#[test]
+fn jobs_of_all_kinds_keep_the_order_of_the_input() {
+    let pool = builder(2).build().unwrap();
+    // Some travel in runs, and some do not: the long ones, and those with a label or a limit.
+    let text = |x: u64| format!("{x}{}", "x".repeat(if x.is_multiple_of(97) { 5000 } else { 0 }));
+    let job = |x| match x % 11 {
+        3 => repeat(text(x)).label("three"),
+        7 => repeat(text(x)).priority(1).timeout(Duration::from_mins(1)),
+        _ => repeat(text(x)),
+    };
+    let expected: Vec<String> = (0..3000).map(text).collect();
+    let results: Result<Vec<String>, _> = pool.map((0..3000).map(job)).collect();
+    assert_eq!(results.unwrap(), expected);
+}
+
+#[test]
+fn of_a_map_that_is_dropped_each_job_ends_once() {
+    let pool = builder(2).build().unwrap();
+    for taken in [1, 1000, 2500] {
+        assert_eq!(pool.map((0..).map(|x| act(x, None))).take(taken).count(), taken);
+    }
+    let (control, mut statistics) = (pool.control(), pool.statistics());
+    while control.snapshot().unwrap().queued > 0 || statistics.settled() < statistics.submitted {
+        statistics = pool.statistics();
+    }
+    assert_eq!(statistics.succeeded + statistics.cancelled, statistics.submitted);
+    assert!(statistics.succeeded >= 3501 && statistics.cancelled > 0, "{statistics:?}");
+}

@@ -1,0 +1,147 @@
+//! The ends of jobs: what the scheduler decided, with what else is known, on its way to who waits for it.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use brigade_protocol::codec;
+use brigade_protocol::id::{JobId, Run, Ticket, WorkerId};
+use brigade_task::Settlement;
+
+use super::core::{Core, Entry, Obituary, Submission};
+use crate::error::{Certificate, Failure, JobError};
+use crate::scheduler::Settled;
+
+impl Core {
+    /// How many jobs from this one on were submitted with it in one run.
+    pub(super) fn in_run(&self, job: JobId) -> Option<u32> {
+        let (entry, place) = self.runs.find(job)?;
+        Some(entry.count - place)
+    }
+
+    /// Delivers the ends of jobs that were submitted in one run. Returns the jobs that asked for a
+    /// cancellation and are to be told.
+    pub(super) fn settle_run(
+        &mut self,
+        first: JobId,
+        settled: Settled,
+        obituary: &Obituary<'_>,
+    ) -> Vec<(WorkerId, Ticket, bool)> {
+        let count = settled.count;
+        let run = Run { first: first.into(), count };
+        let cancelled = matches!(settled.result, Err(Failure::Cancelled));
+        match settled.result {
+            Ok(outputs) => {
+                let outputs = if count == 1 { one_output(&outputs) } else { outputs };
+                self.runs.with(first, |entry, place| entry.succeed(place, count, outputs));
+            }
+            Err(ref failure) => {
+                for job in run.jobs() {
+                    let failure = self.named(job, failure.clone());
+                    let name = self.runs.find(job).map_or("", |(entry, _)| &*entry.name);
+                    let error =
+                        certificate(job, name.to_owned(), None, failure, &settled, obituary);
+                    self.runs.with(job, |entry, place| entry.fail(place, error));
+                }
+            }
+        }
+        if self.cancels.is_empty() {
+            return Vec::new();
+        }
+        let askers = run.jobs().flat_map(|job| self.answer_cancels(job, cancelled));
+        askers.map(|(worker, asker)| (worker, asker, cancelled)).collect()
+    }
+
+    /// Delivers the end of a job. Returns the jobs that asked for its cancellation and are to be told.
+    pub(super) fn settle(
+        &mut self,
+        job: JobId,
+        settled: Settled,
+        obituary: &Obituary<'_>,
+    ) -> Vec<(WorkerId, Ticket, bool)> {
+        let Some(Entry { submission, submitted, .. }) = self.jobs.remove(&job) else {
+            return Vec::new();
+        };
+        for &handle in &submission.handles {
+            self.kept.let_go(handle);
+        }
+        let task =
+            if settled.result.is_err() { self.task_name(&submission) } else { String::new() };
+        let Submission { label, sink, work, .. } = submission;
+        // What a closure holds is the user's, and may panic when it is dropped.
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(work)));
+        let (attempts, ran, worker) = (settled.attempts, settled.ran, obituary.info);
+        let cancelled = matches!(settled.result, Err(Failure::Cancelled));
+        let result = match settled.result {
+            Ok(output) => Ok(output),
+            Err(ref failure) => {
+                let failure = self.named(job, failure.clone());
+                Err(certificate(job, task, label, failure, &settled, obituary))
+            }
+        };
+        sink.settle(Settlement { tag: 0, job, result, attempts, worker, submitted, ran });
+        // Who hears that the job was cancelled finds it settled.
+        let askers = self.answer_cancels(job, cancelled);
+        askers.into_iter().map(|(worker, asker)| (worker, asker, cancelled)).collect()
+    }
+
+    /// A deadlock with the names of those in it, as they were when it was found.
+    fn named(&mut self, job: JobId, failure: Failure) -> Failure {
+        let named = if self.cycles.is_empty() { None } else { self.cycles.remove(&job) };
+        match (failure, named) {
+            (Failure::Deadlock(_), Some(named)) => Failure::Deadlock(named.into()),
+            (failure, _) => failure,
+        }
+    }
+
+    /// The wait of an attempt fails. If it would close a cycle, the jobs in it get their names, as long as
+    /// all are there.
+    pub(super) fn name_cycle(&mut self, waiter: Ticket, failure: Failure) -> Failure {
+        let Failure::Deadlock(mut cycle) = failure else { return failure };
+        for member in &mut cycle {
+            member.name = self.name_of(member.job);
+        }
+        if self.contains(waiter.job) {
+            self.cycles.insert(waiter.job, cycle.clone().into());
+        }
+        Failure::Deadlock(cycle)
+    }
+}
+
+/// The error of a job, with all that is known.
+fn certificate(
+    job: JobId,
+    task: String,
+    label: Option<Box<str>>,
+    failure: Failure,
+    settled: &Settled,
+    obituary: &Obituary<'_>,
+) -> JobError {
+    let is_a_death = failure.is_a_death();
+    let last_words = obituary.last_words.filter(|_| is_a_death);
+    let usage = match &failure {
+        Failure::Failed(error) | Failure::Panicked(error) | Failure::Undecodable(error) => {
+            error.usage
+        }
+        _ => obituary.usage.filter(|_| is_a_death),
+    };
+    let elapsed = settled.ran.map(|(started, ended)| ended.saturating_sub(started));
+    JobError::new(Certificate {
+        job,
+        task,
+        label,
+        failure,
+        attempts: settled.attempts,
+        allowed: settled.allowed,
+        worker: obituary.info,
+        killed: obituary.killed,
+        elapsed,
+        last_words: last_words.map(<[String]>::to_vec).unwrap_or_default(),
+        usage,
+    })
+}
+
+/// A single output as one of a run.
+fn one_output(output: &[u8]) -> Vec<u8> {
+    let mut outputs = Vec::with_capacity(output.len() + 2);
+    codec::push_output(0, output, &mut outputs);
+    outputs
+}

@@ -1,0 +1,207 @@
+//! The part of a map whose jobs travel in runs: plain calls of one task, one after the other, with small
+//! arguments. Neither their submission nor their end costs anything for each but a few bytes.
+
+use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use brigade_protocol::error::{Certificate, Failure, JobError};
+use brigade_protocol::id::JobId;
+use brigade_protocol::message::{Form, TaskError, TaskErrorKind};
+
+use crate::ends::{Ends, Piece};
+use crate::host::{RunHost, SubmittedRun};
+use crate::job::{Arguments, Decode, Job};
+use crate::task::Task;
+
+/// The most jobs that are handed over as one run.
+const MOST_JOBS: u32 = 1024;
+
+/// The most bytes of arguments that are handed over as one run.
+const MOST_BYTES: usize = 48 * 1024;
+
+/// Jobs with longer arguments do not travel in runs.
+const LONGEST: usize = 4096;
+
+/// See the [module documentation](self).
+pub(crate) struct Bulk<T> {
+    pub(crate) ends: Arc<Ends>,
+    open: Option<Open<T>>,
+    sent: VecDeque<Sent<T>>,
+    /// What has come for the job that is next.
+    piece: Option<Piece>,
+    /// Jobs that have not been delivered.
+    pub(crate) jobs: usize,
+    /// Their arguments.
+    pub(crate) bytes: usize,
+    scratch: Vec<u8>,
+}
+
+/// A run that is being filled.
+struct Open<T> {
+    kind: Kind<T>,
+    /// The number of its first job in the map.
+    number: u64,
+    count: u32,
+    longest: usize,
+    arguments: Vec<u8>,
+}
+
+/// What the jobs of a run have in common.
+struct Kind<T> {
+    task: Cow<'static, str>,
+    known: Option<&'static Task>,
+    form: Form,
+    decode: Decode<T>,
+}
+
+/// A run of which not all has been delivered.
+struct Sent<T> {
+    kind: Kind<T>,
+    number: u64,
+    count: u32,
+    job: JobId,
+    bytes: usize,
+}
+
+impl<T> Clone for Kind<T> {
+    fn clone(&self) -> Self {
+        Self { task: self.task.clone(), ..*self }
+    }
+}
+
+impl<T> Bulk<T> {
+    pub(crate) fn new() -> Self {
+        Self {
+            ends: Arc::default(),
+            open: None,
+            sent: VecDeque::new(),
+            piece: None,
+            jobs: 0,
+            bytes: 0,
+            scratch: Vec::new(),
+        }
+    }
+
+    /// Takes a job that can travel in a run, with its number in the map. False if it can not.
+    pub(crate) fn push<A: Arguments>(
+        &mut self,
+        host: &dyn RunHost,
+        number: u64,
+        job: &Job<T, A>,
+    ) -> bool {
+        self.scratch.clear();
+        let Some((task, known, form, decode)) = job.push_plain(&mut self.scratch) else {
+            return false;
+        };
+        if self.scratch.len() > LONGEST {
+            return false;
+        }
+        let goes_on = self.open.as_ref().is_some_and(|open| {
+            open.number + u64::from(open.count) == number
+                && open.count < MOST_JOBS
+                && open.arguments.len() < MOST_BYTES
+                && open.kind.form == form
+                && std::ptr::fn_addr_eq(open.kind.decode, decode)
+                && match (open.kind.known, known) {
+                    (Some(one), Some(other)) => std::ptr::eq(one, other),
+                    (None, None) => open.kind.task == *task,
+                    _ => false,
+                }
+        });
+        if !goes_on {
+            self.flush(host);
+            let kind = Kind { task: task.clone(), known, form, decode };
+            let arguments = Vec::with_capacity(1024);
+            self.open = Some(Open { kind, number, count: 0, longest: 0, arguments });
+        }
+        if let Some(open) = &mut self.open {
+            brigade_protocol::codec::push_bytes(&self.scratch, &mut open.arguments);
+            open.count += 1;
+            open.longest = open.longest.max(self.scratch.len());
+        }
+        self.jobs += 1;
+        self.bytes += self.scratch.len();
+        true
+    }
+
+    /// Hands over the run that is being filled.
+    pub(crate) fn flush(&mut self, host: &dyn RunHost) {
+        let Some(Open { kind, number, count, longest, arguments }) = self.open.take() else {
+            return;
+        };
+        let job = host.new_ids(count);
+        let bytes = arguments.len() - count as usize;
+        self.sent.push_back(Sent { kind: kind.clone(), number, count, job, bytes });
+        let Kind { task, known, form, .. } = kind;
+        let ends = Arc::clone(&self.ends);
+        host.submit_run(SubmittedRun {
+            job,
+            count,
+            task,
+            known,
+            form,
+            arguments,
+            longest,
+            ends,
+            number,
+        });
+    }
+
+    /// The id of a job that was handed over, and its task.
+    pub(crate) fn job(&self, number: u64) -> Option<(JobId, &str)> {
+        let sent = self.sent.iter().find(|sent| sent.place(number).is_some())?;
+        Some((JobId(sent.job.0 + u64::from(sent.place(number)?)), &sent.kind.task))
+    }
+
+    /// The result of this job, which is the next, if it has ended.
+    pub(crate) fn deliver(&mut self, number: u64) -> Option<Result<T, JobError>> {
+        let sent = self.sent.front()?;
+        let decode = sent.kind.decode;
+        let result = match self.piece.as_mut().and_then(|piece| piece.next(decode)) {
+            Some(result) => result,
+            None => self.piece.insert(self.ends.take(number)?).next(decode)?,
+        };
+        self.jobs -= 1;
+        let result =
+            result.and_then(|decoded| decoded.map_err(|reason| sent.unread(number, &reason)));
+        if number + 1 == sent.number + u64::from(sent.count) {
+            self.bytes = self.bytes.saturating_sub(sent.bytes);
+            self.sent.pop_front();
+        }
+        Some(result)
+    }
+
+    /// Whether the result of this job, which is the next, is there.
+    pub(crate) fn is_ready(&self, number: u64) -> bool {
+        self.piece.as_ref().is_some_and(Piece::has_more) || self.ends.is_there(number)
+    }
+
+    /// Forgets all, and gives the ids of the jobs from this number on that were handed over.
+    pub(crate) fn stop(&mut self, number: u64) -> Vec<JobId> {
+        (self.open, self.piece) = (None, None);
+        (self.jobs, self.bytes) = (0, 0);
+        let jobs = self.sent.drain(..).flat_map(|sent| {
+            let delivered = u32::try_from(number.saturating_sub(sent.number)).unwrap_or(u32::MAX);
+            (delivered..sent.count).map(move |place| JobId(sent.job.0 + u64::from(place)))
+        });
+        jobs.collect()
+    }
+}
+
+impl<T> Sent<T> {
+    fn place(&self, number: u64) -> Option<u32> {
+        let place = u32::try_from(number.checked_sub(self.number)?).ok()?;
+        (place < self.count).then_some(place)
+    }
+
+    /// The output of this job is not what it should be.
+    fn unread(&self, number: u64, reason: &str) -> JobError {
+        let job = JobId(self.job.0 + (number - self.number));
+        let text = format!("the output is not a {}: {reason}", std::any::type_name::<T>());
+        let failure = Failure::Undecodable(TaskError::new(TaskErrorKind::BadOutput, text));
+        let task = self.kind.task.clone().into_owned();
+        let unstarted = JobError::unstarted(job, task, None, failure);
+        JobError::new(Certificate { attempts: 1, allowed: 1, ..unstarted.certificate().clone() })
+    }
+}

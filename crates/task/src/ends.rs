@@ -1,0 +1,100 @@
+//! Where the ends of a map's jobs are put that travel in runs, and its consumer, who waits for them in the
+//! order of the jobs.
+
+use std::collections::BTreeMap;
+use std::sync::PoisonError;
+
+use brigade_protocol::codec;
+use brigade_protocol::error::JobError;
+
+use crate::sync::thread::{self, Thread};
+use crate::sync::{Mutex, MutexGuard};
+
+/// See the [module documentation](self).
+#[derive(Debug, Default)]
+pub struct Ends(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    /// By the number of the first job of each.
+    pieces: BTreeMap<u64, Piece>,
+    /// The consumer, parked or about to be, and the number that it waits for.
+    listener: Option<(Thread, u64)>,
+}
+
+/// The ends of consecutive jobs.
+#[derive(Debug)]
+pub(crate) struct Piece {
+    count: u32,
+    result: Result<Vec<u8>, JobError>,
+    /// How much of it has been taken, and of how many jobs.
+    taken: usize,
+    jobs: u32,
+}
+
+impl Ends {
+    /// Puts in the ends of so many jobs, from this number on: of each its output, as
+    /// [`push_output`](codec::push_output) writes it, or of a single one why it has none.
+    pub fn fill(&self, number: u64, count: u32, result: Result<Vec<u8>, JobError>) {
+        let mut state = self.lock();
+        state.pieces.insert(number, Piece { count, result, taken: 0, jobs: 0 });
+        let awaited =
+            |(_, wanted): &mut (Thread, u64)| (number..number + u64::from(count)).contains(wanted);
+        let listener = state.listener.take_if(awaited);
+        drop(state);
+        if let Some((listener, _)) = listener {
+            listener.unpark();
+        }
+    }
+
+    /// The ends from this number on, if they are there.
+    pub(crate) fn take(&self, number: u64) -> Option<Piece> {
+        self.lock().pieces.remove(&number)
+    }
+
+    /// Whether the end of this job is there. If not, the calling thread, and no other, is unparked when it
+    /// comes.
+    pub(crate) fn watch(&self, number: u64) -> bool {
+        let mut state = self.lock();
+        let is_there = state.pieces.contains_key(&number);
+        if !is_there {
+            state.listener = Some((thread::current(), number));
+        }
+        is_there
+    }
+
+    /// Whether the end of this job is there.
+    pub(crate) fn is_there(&self, number: u64) -> bool {
+        self.lock().pieces.contains_key(&number)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Piece {
+    /// Whether not all has been taken.
+    pub(crate) fn has_more(&self) -> bool {
+        self.jobs < self.count
+    }
+
+    /// Takes the end of the next job, and reads its output by `decode`; `None` if there are no more.
+    pub(crate) fn next<T>(
+        &mut self,
+        decode: impl FnOnce(&[u8]) -> T,
+    ) -> Option<Result<T, JobError>> {
+        if !self.has_more() {
+            return None;
+        }
+        self.jobs += 1;
+        let outputs = match &self.result {
+            Ok(outputs) => outputs,
+            Err(error) => return Some(Err(error.clone())),
+        };
+        let mut rest = &outputs[self.taken..];
+        let (_, output) = codec::take_output(&mut rest).expect("there is an output for each");
+        self.taken = outputs.len() - rest.len();
+        Some(Ok(decode(output)))
+    }
+}
