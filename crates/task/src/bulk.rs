@@ -44,6 +44,8 @@ struct Open<T> {
     number: u64,
     count: u32,
     longest: usize,
+    /// Without what says how long each is.
+    bytes: usize,
     arguments: Vec<u8>,
 }
 
@@ -113,12 +115,13 @@ impl<T> Bulk<T> {
             self.flush(host);
             let kind = Kind { task: task.clone(), known, form, decode };
             let arguments = Vec::with_capacity(1024);
-            self.open = Some(Open { kind, number, count: 0, longest: 0, arguments });
+            self.open = Some(Open { kind, number, count: 0, longest: 0, bytes: 0, arguments });
         }
         if let Some(open) = &mut self.open {
             brigade_protocol::codec::push_bytes(&self.scratch, &mut open.arguments);
             open.count += 1;
             open.longest = open.longest.max(self.scratch.len());
+            open.bytes += self.scratch.len();
         }
         self.jobs += 1;
         self.bytes += self.scratch.len();
@@ -127,11 +130,10 @@ impl<T> Bulk<T> {
 
     /// Hands over the run that is being filled.
     pub(crate) fn flush(&mut self, host: &dyn RunHost) {
-        let Some(Open { kind, number, count, longest, arguments }) = self.open.take() else {
+        let Some(Open { kind, number, count, longest, bytes, arguments }) = self.open.take() else {
             return;
         };
         let job = host.new_ids(count);
-        let bytes = arguments.len() - count as usize;
         self.sent.push_back(Sent { kind: kind.clone(), number, count, job, bytes });
         let Kind { task, known, form, .. } = kind;
         let ends = Arc::clone(&self.ends);
@@ -166,7 +168,7 @@ impl<T> Bulk<T> {
         let result =
             result.and_then(|decoded| decoded.map_err(|reason| sent.unread(number, &reason)));
         if number + 1 == sent.number + u64::from(sent.count) {
-            self.bytes = self.bytes.saturating_sub(sent.bytes);
+            self.bytes -= sent.bytes;
             self.sent.pop_front();
         }
         Some(result)

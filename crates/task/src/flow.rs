@@ -41,6 +41,8 @@ pub(crate) struct Flow<T, I: Iterator> {
     slow: bool,
     /// When it was last asked for a job, or is about to be.
     clock: Instant,
+    /// When jobs were last handed over, or the reading ahead began.
+    handed_over: Instant,
     /// The host was told that there is an input.
     announced: bool,
     batch: Vec<Submission>,
@@ -73,6 +75,7 @@ impl<T, I: Iterator> Flow<T, I> {
             pulling: false,
             slow: false,
             clock: Instant::now(),
+            handed_over: Instant::now(),
             announced: false,
             batch: Vec::new(),
             bulk: None,
@@ -211,6 +214,7 @@ impl<T, A: Arguments, I: Iterator<Item = Job<T, A>>> Flow<T, I> {
     ) {
         self.begin();
         self.clock = Instant::now();
+        self.handed_over = self.clock;
         while self.has_room() && !self.is_late() {
             if self.slow && is_ready(self) {
                 break;
@@ -260,8 +264,10 @@ impl<T, A: Arguments, I: Iterator<Item = Job<T, A>>> Flow<T, I> {
             return false;
         }
         self.next += 1;
-        if self.slow {
+        // No job waits here for long.
+        if self.slow || self.clock.duration_since(self.handed_over) > SLOW {
             bulk.flush(host);
+            self.handed_over = self.clock;
         }
         true
     }

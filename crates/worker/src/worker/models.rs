@@ -110,7 +110,13 @@ impl Worker {
                 Step::Run(started) => {
                     let ticket = hand.call().ticket;
                     job(desk, ticket);
-                    done = Some(Done { ticket, started, elapsed: 0, result: Ok(Output::Inline) });
+                    done = Some(Done {
+                        ticket,
+                        in_run: false,
+                        started,
+                        elapsed: 0,
+                        result: Ok(Output::Inline),
+                    });
                 }
                 Step::Send => desk.send(),
                 Step::Receive(receiver) => {

@@ -1,6 +1,6 @@
 //! Replies that have not been sent yet, their outputs one behind the other in one buffer.
 
-use brigade_protocol::codec::{MESSAGE_BUDGET, OVERHEAD, push_output};
+use brigade_protocol::codec::{MESSAGE_BUDGET, OVERHEAD, push_output, take_output};
 use brigade_protocol::id::{Run, Ticket};
 use brigade_protocol::message::{FromWorker, Outputs, Reply, TaskError, Value};
 
@@ -118,6 +118,15 @@ impl Pending {
                 size = 0;
             }
             match item {
+                // With several run threads it is one reply after the other: these travel together, too.
+                Item::Run { run: Run { first: ticket, count: 1 }, started, length, .. } => {
+                    size += taken;
+                    let mut output = split(&mut outputs, length);
+                    let (elapsed, output) =
+                        take_output(&mut output).expect("it was pushed as one output");
+                    let result = Ok(Value::Inline(output));
+                    replies.push(Reply { ticket, started, elapsed, result });
+                }
                 Item::Run { run, started, length, .. } => {
                     let outputs = split(&mut outputs, length);
                     send(FromWorker::Ran(Outputs { run, started, outputs }));
@@ -147,4 +156,53 @@ fn split<'a>(bytes: &mut &'a [u8], length: usize) -> &'a [u8] {
     let first;
     (first, *bytes) = bytes.split_at(length);
     first
+}
+
+#[cfg(test)]
+mod tests {
+    use brigade_protocol::id::JobId;
+
+    use super::*;
+
+    fn push(pending: &mut Pending, job: u64, started: u64) {
+        let (ticket, result) = (JobId(job).into(), Ok(Output::Inline));
+        let done = Done { ticket, in_run: true, started, elapsed: 10, result };
+        pending.push(done, &[job.to_le_bytes()[0]]);
+    }
+
+    /// What is sent: of a run the jobs, of replies one after the other each job.
+    fn sent(pending: &mut Pending) -> Vec<Vec<u64>> {
+        let mut sent = Vec::new();
+        pending.drain(|message| {
+            sent.push(match message {
+                FromWorker::Ran(outputs) => outputs.run.jobs().map(|job| job.0).collect(),
+                FromWorker::Replies(replies) => {
+                    assert!(replies.iter().all(|reply| reply.elapsed == 10));
+                    replies.iter().map(|reply| reply.ticket.job.0).collect()
+                }
+                other => panic!("{other:?}"),
+            });
+        });
+        sent
+    }
+
+    #[test]
+    fn jobs_that_followed_on_each_other_are_one_run() {
+        let mut pending = Pending::default();
+        for (job, started) in [(1, 0), (2, 10), (3, 20), (5, 30), (6, 40)] {
+            push(&mut pending, job, started);
+        }
+        assert_eq!(sent(&mut pending), [vec![1, 2, 3], vec![5, 6]]);
+        assert_eq!(sent(&mut pending), Vec::<Vec<u64>>::new());
+    }
+
+    /// As from several run threads.
+    #[test]
+    fn jobs_that_did_not_follow_travel_together_all_the_same() {
+        let mut pending = Pending::default();
+        for (job, started) in [(1, 0), (2, 5), (4, 11), (3, 15)] {
+            push(&mut pending, job, started);
+        }
+        assert_eq!(sent(&mut pending), [vec![1, 2, 4, 3]]);
+    }
 }

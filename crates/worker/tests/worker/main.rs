@@ -230,7 +230,7 @@ fn a_run_is_given_back_from_where_it_is() {
     heard.push(worker.hear());
     assert!(heard.contains(&Said::Returned(vec![3])), "{heard:?}");
     for job in [1, 2] {
-        assert!(heard.contains(&Said::Ran(job, vec!["0".into()])), "{heard:?}");
+        assert!(heard.contains(&Said::Replies(vec![(job, Ok("0".into()))])), "{heard:?}");
     }
 }
 
