@@ -1,5 +1,6 @@
 //! Doing what the scheduler decided.
 
+use std::borrow::Cow;
 use std::os::fd::OwnedFd;
 use std::time::Instant;
 
@@ -21,13 +22,22 @@ use crate::scheduler::{Action, Event, Why};
 use crate::shell::core::Core;
 use crate::shell::{Submission, WaitEnd};
 
-/// The message that sends a run of a map, if it is all of one.
-fn part_of_map(core: &Core, first: Seq, run: Run) -> Option<Result<Vec<u8>, EncodeError>> {
+/// The message that sends jobs of maps, if all of them are. A map may have submitted them in several runs.
+fn part_of_maps(core: &Core, first: Seq, run: Run) -> Option<Result<Vec<u8>, EncodeError>> {
     let (entry, place) = core.runs.find(run.first.job)?;
-    if run.count > entry.count - place {
-        return None;
+    let (task, form, here) = (entry.task, entry.form, run.count.min(entry.count - place));
+    let mut arguments = Cow::Borrowed(entry.arguments(place, here));
+    let mut done = here;
+    while done < run.count {
+        let (entry, place) = core.runs.find(run.part(done, 1).first.job)?;
+        if (entry.task, entry.form) != (task, form) {
+            return None;
+        }
+        let here = (run.count - done).min(entry.count - place);
+        arguments.to_mut().extend_from_slice(entry.arguments(place, here));
+        done += here;
     }
-    let (task, form, arguments) = (entry.task, entry.form, entry.arguments(place, run.count));
+    let arguments = &*arguments;
     Some(codec::encode(&ToWorker::Run(Calls { first, run, task, form, arguments })))
 }
 
@@ -62,7 +72,7 @@ impl Processes {
             }
             Action::Dispatch(worker, first, runs) => {
                 if let [run] = *runs
-                    && let Some(message) = part_of_map(core, first, run)
+                    && let Some(message) = part_of_maps(core, first, run)
                 {
                     return self.send(core, worker, message, run.count as usize);
                 }
