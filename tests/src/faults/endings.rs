@@ -59,11 +59,12 @@ pub fn abort() {
 #[task(unlisted)]
 pub fn raise(signal: i32) {
     let signal = Signal::try_from(signal).expect("a signal");
-    // Twice, because the handler that std has for SIGBUS and SIGSEGV takes the first one away.
-    for _ in 0..2 {
+    // Again and again: the handler that std has for SIGBUS and SIGSEGV takes the first one away, and another
+    // thread may not have taken it yet when the second comes, which then is the same one.
+    loop {
         signal::kill(Pid::this(), signal).expect("one may signal oneself");
+        thread::yield_now();
     }
-    sleep_for_ever();
 }
 
 /// Reads where nothing is.
