@@ -154,8 +154,8 @@ impl<T, I: Iterator> Flow<T, I> {
         }
     }
 
-    /// Hands over what is held back.
-    fn flush(&mut self) {
+    /// Hands over what is held back: before it is waited for, too, for an input that panicked left it so.
+    pub(crate) fn flush(&mut self) {
         if let (Some(bulk), Some(host)) = (&mut self.bulk, self.host.runs()) {
             bulk.flush(host);
         }

@@ -197,6 +197,7 @@ impl<T, A: Arguments, I: Iterator<Item = Job<T, A>>> Iterator for Map<T, I> {
                 None
             };
         }
+        self.flow.flush();
         match self.wait() {
             Ok(true) => {
                 let end = match self.flow.deliver(number) {
@@ -250,6 +251,7 @@ impl<T, A: Arguments, I: Iterator<Item = Job<T, A>>> Iterator for MapUnordered<T
             if self.flow.undelivered.is_empty() && !self.flow.is_late() {
                 return None;
             }
+            self.flow.flush();
             match self.gathering.wait(self.flow.deadline()) {
                 Ok(true) => {}
                 Ok(false) => {

@@ -131,6 +131,15 @@ fn an_input_that_panics_leaves_no_job_behind() {
     catch_unwind(AssertUnwindSafe(|| map.next())).unwrap_err();
     let results = catch_unwind(AssertUnwindSafe(|| values(map))).unwrap();
     assert_eq!(results, [0, 2], "what was pulled before is delivered, and there it ends");
+
+    // So many are undelivered that nothing would be read ahead.
+    let input = || (0..9).map(|x| if x == 7 { panic!("on purpose") } else { double(x) });
+    let mut map = pool.map(input()).buffer(8);
+    catch_unwind(AssertUnwindSafe(|| map.next())).unwrap_err();
+    assert_eq!(values(map).len(), 7);
+    let mut map = pool.map_unordered(input()).buffer(8);
+    catch_unwind(AssertUnwindSafe(|| map.next())).unwrap_err();
+    assert_eq!(map.count(), 7);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The jobs of a map travel in runs of hundreds. What happens to one of them happens to no other.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use brigade::{JobError, ProcessPool, task};
@@ -108,6 +109,15 @@ fn jobs_of_all_kinds_keep_the_order_of_the_input() {
     let expected: Vec<String> = (0..3000).map(text).collect();
     let results: Result<Vec<String>, _> = pool.map((0..3000).map(job)).collect();
     assert_eq!(results.unwrap(), expected);
+}
+
+#[test]
+fn what_was_pulled_before_the_input_panicked_is_delivered() {
+    let pool = builder(2).build().unwrap();
+    let input = (0..9).map(|x| if x == 7 { panic!("on purpose") } else { act(x, None) });
+    let mut map = pool.map(input).buffer(8);
+    catch_unwind(AssertUnwindSafe(|| map.next())).unwrap_err();
+    assert!(map.eq((0..7).map(Ok)));
 }
 
 #[test]
