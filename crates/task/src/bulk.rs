@@ -5,13 +5,13 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use brigade_protocol::error::{Certificate, Failure, JobError};
+use brigade_protocol::error::{Certificate, JobError};
 use brigade_protocol::id::JobId;
-use brigade_protocol::message::{Form, TaskError, TaskErrorKind};
+use brigade_protocol::message::Form;
 
 use crate::ends::{Ends, Piece};
 use crate::host::{RunHost, SubmittedRun};
-use crate::job::{Arguments, Decode, Job};
+use crate::job::{self, Arguments, Decode, Job};
 use crate::task::Task;
 
 /// The most jobs that are handed over as one run.
@@ -200,10 +200,9 @@ impl<T> Sent<T> {
     /// The output of this job is not what it should be.
     fn unread(&self, number: u64, reason: &str) -> JobError {
         let job = JobId(self.job.0 + (number - self.number));
-        let text = format!("the output is not a {}: {reason}", std::any::type_name::<T>());
-        let failure = Failure::Undecodable(TaskError::new(TaskErrorKind::BadOutput, text));
         let task = self.kind.task.clone().into_owned();
-        let unstarted = JobError::unstarted(job, task, None, failure);
-        JobError::new(Certificate { attempts: 1, allowed: 1, ..unstarted.certificate().clone() })
+        let unread = job::unread(job, task, job::not_a::<T>(reason));
+        // There was one at least; how many is not told of a run.
+        JobError::new(Certificate { attempts: 1, allowed: 1, ..unread })
     }
 }

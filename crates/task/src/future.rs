@@ -9,13 +9,12 @@ use std::time::{Duration, Instant};
 
 use brigade_protocol::error::{Certificate, Failure, JobError};
 use brigade_protocol::id::JobId;
-use brigade_protocol::message::{TaskError, TaskErrorKind};
 use serde::de::DeserializeOwned;
 
 use crate::cell::{Cell, Settlement};
 use crate::handle::Handle;
 use crate::host::Host;
-use crate::job::Decode;
+use crate::job::{self, Decode};
 
 /// A submitted job, on its way to its one outcome.
 ///
@@ -384,20 +383,17 @@ impl<T> Future<T> {
     fn read(&self, settlement: &Settlement) -> Result<T, JobError> {
         let output = settlement.result.as_ref().map_err(JobError::clone)?;
         let read = match &self.read {
-            Read::Decode(decode) => decode(output).map_err(|reason| {
-                format!("the output is not a {}: {reason}", std::any::type_name::<T>())
-            }),
+            Read::Decode(decode) => decode(output).map_err(|reason| job::not_a::<T>(&reason)),
             Read::Take(take) => take().ok_or_else(|| "the value was taken before".to_owned()),
         };
         read.map_err(|text| {
-            let failure = Failure::Undecodable(TaskError::new(TaskErrorKind::BadOutput, text));
             let task = self.task.clone().into_owned();
             JobError::new(Certificate {
                 attempts: settlement.attempts,
                 allowed: settlement.attempts,
                 worker: settlement.worker,
                 elapsed: settlement.ran.map(|(started, ended)| ended.saturating_sub(started)),
-                ..JobError::unstarted(self.job, task, None, failure).certificate().clone()
+                ..job::unread(self.job, task, text)
             })
         })
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use brigade_protocol::codec;
+use brigade_protocol::error::{Certificate, Failure, JobError};
 use brigade_protocol::id::{JobId, Ticket};
 use brigade_protocol::message::{Form, Options, TaskError, TaskErrorKind};
 use serde::Serialize;
@@ -361,7 +362,7 @@ impl<T, A: Arguments> Job<T, A> {
     /// assert!(prime_count(0, u64::MAX).run().unwrap_err().is_failed());
     /// # Ok::<(), brigade::Error>(())
     /// ```
-    pub fn run(self) -> Result<T, brigade_protocol::error::JobError> {
+    pub fn run(self) -> Result<T, JobError> {
         crate::executor::submit_to(&crate::in_place::host(), self).result()
     }
 
@@ -410,6 +411,17 @@ impl<T, A> fmt::Debug for Job<T, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Job({})", self.task)
     }
+}
+
+/// That an output does not decode, in words.
+pub(crate) fn not_a<T>(reason: &str) -> String {
+    format!("the output is not a {}: {reason}", std::any::type_name::<T>())
+}
+
+/// A job succeeded whose output cannot be had.
+pub(crate) fn unread(job: JobId, task: String, text: String) -> Certificate {
+    let failure = Failure::Undecodable(TaskError::new(TaskErrorKind::BadOutput, text));
+    JobError::unstarted(job, task, None, failure).certificate().clone()
 }
 
 /// Runs an attempt of a task in this thread: a panic in it becomes an error.

@@ -10,7 +10,8 @@ use brigade_tests::process::Watched;
 
 use crate::support::{assert_intact, builder, double, error, fail, hold, pool, value};
 
-/// Writes "apple" to a file, having slept for a while.
+/// Writes "apple" to a file, having slept for a while: as CPython's `sleep_and_print`, so that its program ends
+/// first if it does not wait. Nothing is synchronised by it.
 #[task]
 fn write_later(file: PathBuf) -> std::io::Result<()> {
     std::thread::sleep(Duration::from_millis(300));

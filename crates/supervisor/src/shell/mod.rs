@@ -31,6 +31,7 @@ use brigade_task::cell::Cell;
 
 use self::core::{Core, Obituary};
 use self::processes::News;
+use self::settle::Parts;
 use crate::error::{Failure, WorkerInfo};
 use crate::host::{Occupation, occupy};
 use crate::pool::{Shutdown, Snapshot};
@@ -215,7 +216,7 @@ impl<C: Crew> Shell<C> {
 
     /// Delivers the ends of jobs, of which some may have been submitted in a run and others by themselves.
     fn settle(&mut self, mut first: JobId, settled: Settled) {
-        let mut parts = settled.parts();
+        let mut parts = Parts::of(settled);
         while parts.left() > 0 {
             let in_run = self.core.in_run(first);
             let part = parts.take(in_run.unwrap_or(1));

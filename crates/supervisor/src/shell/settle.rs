@@ -8,7 +8,7 @@ use brigade_task::Settlement;
 
 use super::core::{Core, Entry, Obituary, Submission};
 use crate::error::{Certificate, Failure, JobError};
-use crate::scheduler::Settled;
+use crate::scheduler::{Settled, Time};
 
 impl Core {
     /// How many jobs from this one on were submitted with it in one run.
@@ -144,4 +144,60 @@ fn one_output(output: &[u8]) -> Vec<u8> {
     let mut outputs = Vec::with_capacity(output.len() + 2);
     codec::push_output(0, output, &mut outputs);
     outputs
+}
+
+/// The end of a run of jobs, in parts.
+pub(super) struct Parts {
+    settled: Settled,
+    /// How many of its outputs' bytes have been taken.
+    taken: usize,
+}
+
+impl Parts {
+    /// To be taken in parts.
+    pub(super) fn of(settled: Settled) -> Self {
+        Self { settled, taken: 0 }
+    }
+
+    /// How many jobs are left.
+    pub(super) fn left(&self) -> u32 {
+        self.settled.count
+    }
+
+    /// The end of the next so many jobs, or of all that are left.
+    ///
+    /// # Panics
+    ///
+    /// If there is not an output for each: whoever takes a reply in sees to that.
+    pub(super) fn take(&mut self, count: u32) -> Settled {
+        let whole = &mut self.settled;
+        let count = count.min(whole.count);
+        let mut took = Time::ZERO;
+        let result = match &mut whole.result {
+            // All at once, or a single one.
+            Ok(outputs) if count == whole.count && self.taken == 0 => Ok(std::mem::take(outputs)),
+            Ok(outputs) => {
+                let all = &outputs[self.taken..];
+                let (mut rest, mut last) = (all, &[][..]);
+                for _ in 0..count {
+                    let (elapsed, output) =
+                        codec::take_output(&mut rest).expect("there is an output for each");
+                    (took, last) = (took.saturating_add(Time::from_nanos(elapsed)), output);
+                }
+                let bytes = all.len() - rest.len();
+                self.taken += bytes;
+                Ok(if count == 1 { last.to_vec() } else { all[..bytes].to_vec() })
+            }
+            Err(failure) => Err(failure.clone()),
+        };
+        whole.count -= count;
+        let mut ran = whole.ran;
+        if let (Some((_, ended)), Some((started, _)), 1..) = (&mut ran, &mut whole.ran, whole.count)
+        {
+            // The next one began when this one ended.
+            *started = started.saturating_add(took);
+            *ended = *started;
+        }
+        Settled { count, result, ran, ..*whole }
+    }
 }

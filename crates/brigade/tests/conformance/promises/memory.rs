@@ -81,7 +81,7 @@ fn map_over(jobs: u64) {
 ///
 /// A million of them is a matter of course: `memory_does_not_grow_with_a_million_jobs`.
 #[test]
-#[ignore = "takes minutes"]
+#[ignore = "takes a minute without optimisation"]
 fn ten_million_jobs_take_no_more_memory_than_a_few() {
     map_over(10_000_000);
 }
