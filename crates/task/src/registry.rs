@@ -131,7 +131,7 @@ impl Registry {
     /// ```
     /// use brigade::{builtin, protocol::id::TaskId};
     ///
-    /// assert_eq!(builtin::registry().get(TaskId(0)).map(|task| task.name), Some("double"));
+    /// assert_eq!(builtin::registry().get(TaskId(0)).map(|task| task.name), Some("command"));
     /// ```
     pub fn get(&self, id: TaskId) -> Option<&'static Task> {
         self.tasks.get(usize::try_from(id.0).ok()?).copied()
