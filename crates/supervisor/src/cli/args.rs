@@ -22,7 +22,7 @@ Examples:
   supervisor --task sleep --jobs - < jobs.jsonl             a job for each line
   supervisor --task sleep --output jsonl 0.1 | jq .status   full records
   supervisor --task command *.log -- gzip -9 {}             a program for each file
-  find . -print0 | supervisor --task command -0 -- wc -c    the same for names from elsewhere
+  find . -print0 | supervisor --task command --null -- wc -c   the same for names from elsewhere
   supervisor --list-tasks                                   what tasks there are
 
 A job's arguments are a JSON array (by position), an object (by name) or any other value (the only
@@ -45,6 +45,7 @@ Exit codes:
 #[derive(Debug, Parser)]
 #[command(name = "supervisor", version, after_help = EXAMPLES, max_term_width = 100)]
 #[command(allow_negative_numbers = true, override_usage = USAGE)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct Args {
     /// The task to run; --list-tasks shows what there is
     #[arg(long, value_name = "NAME", help_heading = "Jobs")]
@@ -63,8 +64,9 @@ pub(super) struct Args {
     #[arg(long = "jobs", value_name = "FILE", help_heading = "Jobs", conflicts_with = "jobs")]
     pub(super) file: Option<PathBuf>,
 
-    /// command: inputs from a file or from standard input end with a NUL byte instead of a line end
-    #[arg(short = '0', long, help_heading = "Jobs", conflicts_with = "jobs")]
+    /// command: inputs from a file or from standard input end with a NUL byte instead of a line end,
+    /// as find -print0 writes them
+    #[arg(long, help_heading = "Jobs", conflicts_with = "jobs")]
     pub(super) null: bool,
 
     /// prime-count: count the primes below N, written 1000000 or 1e6 [default: 1e9]
@@ -243,7 +245,7 @@ mod tests {
         let args = parse("--task command -9 a -- gzip --force -9 {}").unwrap();
         assert_eq!(args.jobs, ["-9", "a"]);
         assert_eq!(args.command, ["gzip", "--force", "-9", "{}"]);
-        assert!(parse("--task command -0 --jobs - -- wc").unwrap().null);
+        assert!(parse("--task command --null --jobs - -- wc").unwrap().null);
     }
 
     #[test]
@@ -262,11 +264,11 @@ mod tests {
             ("--task sleep --jobs - -- 5", "cannot be used with"),
             ("--task prime-count --limit 9 -- 5", "cannot be used with"),
             ("--task command --jobs - 5 -- ls", "cannot be used with"),
-            ("--task command -0 5 -- ls", "cannot be used with"),
-            ("--task sleep -0 --jobs -", "--task command only"),
+            ("--task command --null 5 -- ls", "cannot be used with"),
+            ("--task sleep --null --jobs -", "--task command only"),
             ("--task command a b", "behind --"),
             ("--task command", "behind --"),
-            ("--task command -0 --jobs -", "there is none"),
+            ("--task command --null --jobs -", "there is none"),
             ("--task sleep --timeout 0", "more than 0"),
             ("--task sleep --grace soon", "500ms"),
             ("--task sleep --output xml", "jsonl"),

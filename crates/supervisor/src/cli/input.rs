@@ -290,7 +290,8 @@ mod tests {
 
     #[test]
     fn text_is_read_as_it_is() {
-        let cases: [(&[u8], u8, &[&[u8]]); 5] = [
+        type Lines = &'static [&'static [u8]];
+        let cases: [(&[u8], u8, Lines); 5] = [
             (b"", b'\n', &[]),
             (b"\n\n0123\n\n1e3\ntrue", b'\n', &[b"0123", b"1e3", b"true"]),
             (b" a  b \n\"x\r\n \n", b'\n', &[b" a  b ", b"\"x\r", b" "]),

@@ -18,11 +18,15 @@ mod last_lines;
 mod streams;
 mod text;
 
+use std::io;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Command, ExitStatus, Stdio};
 
 use brigade_protocol::message::Exit;
 use brigade_task::{Context, task};
+
+use self::streams::Streams;
+use crate::os;
 
 pub use self::error::{CommandError, Reason};
 pub use self::text::Text;
@@ -59,11 +63,15 @@ pub fn command(context: &Context, words: Vec<Text>) -> Result<Text, CommandError
 }
 
 fn run(program: &Text, arguments: &[Text], most: u64) -> Result<Vec<u8>, Reason> {
+    let (stdout, to_stdout) = io::pipe().map_err(Reason::Lost)?;
+    let (stderr, to_stderr) = io::pipe().map_err(Reason::Lost)?;
     let mut command = Command::new(program.as_os_str());
     command.args(arguments.iter().map(Text::as_os_str));
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    // It holds the writing ends until it is dropped.
+    command.stdin(Stdio::null()).stdout(to_stdout).stderr(to_stderr);
     let mut child = command.spawn().map_err(|error| Reason::not_started(program, error))?;
-    let heard = streams::listen(&mut child, most);
+    let heard = os::pidfd(child.id())
+        .and_then(|exit| Streams { stdout, stderr }.listen(&exit, || drop(command), most));
     let is_too_much = heard.as_ref().is_ok_and(|heard| heard.is_beyond(most));
     if is_too_much || heard.is_err() {
         // It may have ended by itself, which is as good.

@@ -49,7 +49,9 @@ mod tests {
 
     fn after(pieces: &[&str]) -> Vec<String> {
         let mut last = LastLines::default();
-        pieces.iter().for_each(|piece| last.push(piece.as_bytes()));
+        for piece in pieces {
+            last.push(piece.as_bytes());
+        }
         assert!(last.bytes.len() <= 2 * BYTES);
         last.lines()
     }
@@ -62,8 +64,8 @@ mod tests {
 
     #[test]
     fn of_many_lines_the_last_are_kept() {
-        let text: String = (0..10_000).map(|n| format!("line {n}\n")).collect();
-        let expected: Vec<String> = (9_990..10_000).map(|n| format!("line {n}")).collect();
+        let lines: Vec<String> = (0..10_000).map(|n| format!("line {n}")).collect();
+        let (text, expected) = (lines.join("\n"), &lines[9_990..]);
         for size in [1, 7, 1000, 3000, 1 << 20] {
             let pieces: Vec<&str> =
                 text.as_bytes().chunks(size).map(|piece| str::from_utf8(piece).unwrap()).collect();

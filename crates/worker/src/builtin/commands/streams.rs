@@ -1,21 +1,20 @@
-//! What a program writes, until it ends.
+//! What a program writes, until it exits.
 //!
 //! Both streams are read together, because a program that writes much to one of them waits for its reader.
-//! Once the program has exited, only what is in the pipes by then is read: their other ends may be held open,
-//! for ever, by processes that it left behind.
+//! The end of a stream tells nothing: the writing ends stay open here until the program has exited, so that
+//! this thread is woken once for its exit and not for each stream that it closes before; and then they may be
+//! held open, for ever, by processes that it left behind. So once the program has exited, what is in the pipes
+//! is read, and that is all.
 
-use std::fs::File;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, PipeReader, Read as _, Write as _};
 use std::mem;
-use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
-use std::process::Child;
+use std::os::fd::{AsFd as _, OwnedFd};
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::last_lines::LastLines;
-use crate::os;
 
 /// How much is read at once: a quarter of what a pipe usually holds.
 const PIECE: usize = 16 * 1024;
@@ -31,53 +30,59 @@ pub(super) struct Heard {
     complaints: Complaints,
 }
 
-/// Listens until the program has exited or written more than `most` bytes to standard output. Does not
-/// collect its exit status.
-pub(super) fn listen(child: &mut Child, most: u64) -> io::Result<Heard> {
-    let exit = os::pidfd(child.id())?;
-    let mut heard = Heard::default();
-    let mut streams = [
-        child.stdout.take().map(|stream| Stream::new(stream.into(), Heard::on_output)),
-        child.stderr.take().map(|stream| Stream::new(stream.into(), Heard::on_complaint)),
-    ];
-    while streams.iter().any(Option::is_some) && !heard.is_beyond(most) {
-        let [has_exited, ready @ ..] = wait(&exit, &streams)?;
-        for (slot, _) in streams.iter_mut().zip(ready).filter(|(_, ready)| *ready) {
-            if let Some(stream) = slot
-                && stream.read(&mut heard)? == 0
-            {
-                *slot = None;
+/// The reading ends of the pipes that a program writes to.
+pub(super) struct Streams {
+    pub(super) stdout: PipeReader,
+    pub(super) stderr: PipeReader,
+}
+
+impl Streams {
+    /// Listens until the program has exited, which `exit` becomes readable for, or has written more than
+    /// `most` bytes to standard output. `let_go` closes the writing ends that are open in this process.
+    pub(super) fn listen(
+        &self,
+        exit: &OwnedFd,
+        let_go: impl FnOnce(),
+        most: u64,
+    ) -> io::Result<Heard> {
+        let mut heard = Heard::default();
+        while !heard.is_beyond(most) {
+            let [has_exited, stdout, stderr] = wait(exit, self)?;
+            if has_exited {
+                let_go();
+                self.read_rest(&mut heard, most)?;
+                break;
+            }
+            if stdout {
+                read(&self.stdout, |bytes| heard.output.extend_from_slice(bytes))?;
+            }
+            if stderr {
+                read(&self.stderr, |bytes| heard.complaints.take(bytes))?;
             }
         }
-        if has_exited {
-            streams.iter().flatten().try_for_each(|stream| stream.read_rest(&mut heard, most))?;
-            break;
-        }
+        heard.complaints.finish();
+        Ok(heard)
     }
-    heard.complaints.finish();
-    Ok(heard)
+
+    fn read_rest(&self, heard: &mut Heard, most: u64) -> io::Result<()> {
+        let Heard { output, complaints } = heard;
+        read_rest(&self.stdout, |bytes| {
+            output.extend_from_slice(bytes);
+            output.len() as u64 <= most
+        })?;
+        read_rest(&self.stderr, |bytes| {
+            complaints.take(bytes);
+            true
+        })
+    }
 }
 
 /// Waits until something has happened: whether the program has exited, and which streams can be read.
-fn wait(exit: &OwnedFd, streams: &[Option<Stream>; 2]) -> io::Result<[bool; 3]> {
-    let [stdout, stderr] = streams;
-    let exit = exit.as_fd();
-    let mut watched = [
-        PollFd::new(exit, PollFlags::POLLIN),
-        watched_for(stdout, exit),
-        watched_for(stderr, exit),
-    ];
+fn wait(exit: &OwnedFd, streams: &Streams) -> io::Result<[bool; 3]> {
+    let all = [exit.as_fd(), streams.stdout.as_fd(), streams.stderr.as_fd()];
+    let mut watched = all.map(|descriptor| PollFd::new(descriptor, PollFlags::POLLIN));
     poll_whole(&mut watched, PollTimeout::NONE)?;
     Ok(watched.map(|descriptor| descriptor.any() != Some(false)))
-}
-
-/// What to watch for a stream. The place of one that has ended is held by `other`, about which nothing is
-/// asked.
-fn watched_for<'a>(stream: &'a Option<Stream>, other: BorrowedFd<'a>) -> PollFd<'a> {
-    match stream {
-        Some(stream) => PollFd::new(stream.pipe.as_fd(), PollFlags::POLLIN),
-        None => PollFd::new(other, PollFlags::empty()),
-    }
 }
 
 fn poll_whole(watched: &mut [PollFd<'_>], timeout: PollTimeout) -> io::Result<()> {
@@ -89,48 +94,43 @@ fn poll_whole(watched: &mut [PollFd<'_>], timeout: PollTimeout) -> io::Result<()
     }
 }
 
-/// The reading end of a stream, and where goes what is read.
-struct Stream {
-    pipe: File,
-    take: fn(&mut Heard, &[u8]),
+/// Reads a piece, for which it may wait; 0 is the end.
+fn read(mut pipe: &PipeReader, take: impl FnOnce(&[u8])) -> io::Result<usize> {
+    let mut piece = [0; PIECE];
+    let count = loop {
+        match pipe.read(&mut piece) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => break result?,
+        }
+    };
+    take(&piece[..count]);
+    Ok(count)
 }
 
-impl Stream {
-    fn new(pipe: OwnedFd, take: fn(&mut Heard, &[u8])) -> Self {
-        Self { pipe: pipe.into(), take }
-    }
-
-    /// Reads a piece, for which it may wait; 0 is the end.
-    fn read(&self, heard: &mut Heard) -> io::Result<usize> {
-        let mut piece = [0; PIECE];
-        let count = loop {
-            match (&self.pipe).read(&mut piece) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                result => break result?,
-            }
-        };
-        (self.take)(heard, &piece[..count]);
-        Ok(count)
-    }
-
-    /// Reads what is there, and no more than there can have been when the program exited: whoever still
-    /// writes may never end.
-    fn read_rest(&self, heard: &mut Heard, most: u64) -> io::Result<()> {
-        let mut left = usize::try_from(fcntl(&self.pipe, FcntlArg::F_GETPIPE_SZ)?).unwrap_or(0);
-        while left > 0 && self.has_more()? && !heard.is_beyond(most) {
-            match self.read(heard)? {
-                0 => break,
-                count => left = left.saturating_sub(count),
-            }
+/// Reads what is there while `take` wants it, and no more than there can have been when the program exited:
+/// whoever still writes may never end.
+fn read_rest(pipe: &PipeReader, mut take: impl FnMut(&[u8]) -> bool) -> io::Result<()> {
+    let mut left = None;
+    let mut goes_on = true;
+    while goes_on && left != Some(0) && has_more(pipe)? {
+        let count = read(pipe, |bytes| goes_on = take(bytes))?;
+        if count == 0 {
+            break;
         }
-        Ok(())
+        let room = match left {
+            Some(left) => left,
+            None => usize::try_from(fcntl(pipe, FcntlArg::F_GETPIPE_SZ)?).unwrap_or(0),
+        };
+        left = Some(room.saturating_sub(count));
     }
+    Ok(())
+}
 
-    fn has_more(&self) -> io::Result<bool> {
-        let mut watched = [PollFd::new(self.pipe.as_fd(), PollFlags::POLLIN)];
-        poll_whole(&mut watched, PollTimeout::ZERO)?;
-        Ok(watched[0].any() != Some(false))
-    }
+/// Whether there are bytes to be read, or the stream has ended.
+fn has_more(pipe: &PipeReader) -> io::Result<bool> {
+    let mut watched = [PollFd::new(pipe.as_fd(), PollFlags::POLLIN)];
+    poll_whole(&mut watched, PollTimeout::ZERO)?;
+    Ok(watched[0].any() != Some(false))
 }
 
 impl Heard {
@@ -146,14 +146,6 @@ impl Heard {
         self.complaints.take(&self.output);
         self.complaints.finish();
         if said.is_empty() { self.complaints.last.lines() } else { said }
-    }
-
-    fn on_output(&mut self, bytes: &[u8]) {
-        self.output.extend_from_slice(bytes);
-    }
-
-    fn on_complaint(&mut self, bytes: &[u8]) {
-        self.complaints.take(bytes);
     }
 }
 

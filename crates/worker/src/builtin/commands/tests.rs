@@ -133,12 +133,6 @@ fn a_broken_pipe_is_deadly_and_nothing_is_blocked() {
 }
 
 #[test]
-fn no_descriptor_but_the_streams_is_passed_on() {
-    let open = shell("ls /proc/self/fd | wc -l", "").unwrap();
-    assert_eq!(open.to_string_lossy().trim(), "4", "the streams, and the folder that ls reads");
-}
-
-#[test]
 fn in_json_words_are_strings() {
     let mut output = Vec::new();
     let context = Context::new(Ticket::from(JobId(1)));
