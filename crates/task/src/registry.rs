@@ -155,7 +155,7 @@ impl Registry {
     /// use brigade::builtin;
     ///
     /// let infos = builtin::registry().infos();
-    /// assert_eq!(infos[0].doc, "Doubles X, a whole number or a fraction.");
+    /// assert_eq!(infos[1].doc, "Doubles X, a whole number or a fraction.");
     /// ```
     pub fn infos(&self) -> Vec<TaskInfo> {
         self.tasks.iter().map(|task| task.info()).collect()

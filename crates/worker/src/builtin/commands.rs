@@ -31,7 +31,7 @@ use crate::os;
 pub use self::error::{CommandError, Reason};
 pub use self::text::Text;
 
-/// Runs the program WORDS[0] with the arguments behind it; its standard output is the result.
+/// Runs a program, the first of WORDS, with the others as arguments; gives its standard output.
 ///
 /// There is no shell: each word reaches the program as it is. Standard input is empty, standard error goes
 /// to that of the worker. An exit code other than 0, or a signal, makes it an error, with what

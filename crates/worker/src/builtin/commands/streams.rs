@@ -187,3 +187,24 @@ impl Complaints {
         drop(io::stderr().lock().write_all(&lines));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_writes_for_ever_is_not_read_for_ever() {
+        let (reader, mut writer) = io::pipe().unwrap();
+        writer.write_all(b"x").unwrap();
+        let mut pieces = 0;
+        read_rest(&reader, |_| {
+            // Whenever something was read, there is more.
+            writer.write_all(&[0; PIECE]).unwrap();
+            pieces += 1;
+            assert!(pieces < 100, "it goes on reading");
+            true
+        })
+        .unwrap();
+        assert!(pieces > 1);
+    }
+}
