@@ -113,6 +113,12 @@ fn outputs_are_whole_and_nothing_is_added() {
 }
 
 #[test]
+fn much_on_both_streams_blocks_nothing() {
+    let script = "head -c 300000 /dev/zero; head -c 300000 /dev/zero >&2; head -c 300000 /dev/zero";
+    assert_eq!(shell("--quiet", &["x"], script).run().success().len(), 600_000);
+}
+
+#[test]
 fn no_inputs_are_no_commands() {
     let empty = supervisor("--task command -- no-input-no-run").input("");
     assert!(

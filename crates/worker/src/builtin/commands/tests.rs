@@ -43,12 +43,6 @@ fn standard_input_is_empty() {
 }
 
 #[test]
-fn much_on_both_streams_does_not_block() {
-    let script = "head -c 300000 /dev/zero; head -c 300000 /dev/zero >&2; head -c 300000 /dev/zero";
-    assert_eq!(shell(script, "").unwrap().as_bytes().len(), 600_000);
-}
-
-#[test]
 fn a_failure_tells_its_code_and_the_last_words() {
     assert_eq!(complaint(call(&["false"])), "false exited with code 1");
     assert_eq!(
