@@ -6,13 +6,15 @@ use brigade_protocol::codec::{MESSAGE_BUDGET, OVERHEAD};
 use brigade_protocol::message::{TaskError, TaskErrorKind};
 use brigade_task::context::Closed;
 use brigade_task::host::Place;
-use brigade_task::{Registry, panics};
+use brigade_task::outside::{self, Blobs};
+use brigade_task::{Registry, buffers, panics};
 
 use super::clock;
+use super::desk::Desk;
+use super::large::{self, Gathered};
 use super::meter::Meter;
 use super::packet::Call;
 use super::pending::{Done, Output};
-use super::wire::Wire;
 use crate::board::Lane;
 
 /// A buffer that an unusually large output has made larger than this is not kept.
@@ -28,6 +30,8 @@ pub(super) struct Runner<'a> {
     place: Option<Closed>,
     max_output: u64,
     output: Vec<u8>,
+    /// What that has left outside.
+    blobs: Blobs,
     meter: Meter,
 }
 
@@ -35,14 +39,15 @@ impl<'a> Runner<'a> {
     /// Made by the thread that runs the calls.
     pub(super) fn new(registry: &'a Registry, place: Arc<dyn Place>, max_output: u64) -> Self {
         let place = Some(Closed::new(place));
-        Self { registry, place, max_output, output: Vec::new(), meter: Meter::new() }
+        let (output, blobs) = (Vec::new(), Blobs::default());
+        Self { registry, place, max_output, output, blobs, meter: Meter::new() }
     }
 
     /// Runs a call that has been started at `since`. An output that is too large for a message is
     /// sent at once.
-    pub(super) fn run(&mut self, call: &Call<'_>, since: u64, lane: &Lane, wire: &Wire) -> Done {
+    pub(super) fn run(&mut self, call: &Call<'_>, since: u64, lane: &Lane, desk: &Desk) -> Done {
         if self.output.capacity() > KEPT {
-            self.output = Vec::new();
+            buffers::give(std::mem::take(&mut self.output));
         }
         self.output.clear();
         let result = self.attempt(call);
@@ -53,10 +58,12 @@ impl<'a> Runner<'a> {
                 let usage = self.meter.failed(elapsed);
                 Err(Box::new(TaskError { usage, ..cut(error) }))
             }
-            Ok(()) if self.output.len() <= MESSAGE_BUDGET - OVERHEAD => Ok(Output::Inline),
+            Ok(()) if self.output.len() <= MESSAGE_BUDGET - OVERHEAD && self.blobs.is_empty() => {
+                Ok(Output::Inline)
+            }
             Ok(()) => {
-                wire.parts(call.ticket, &self.output);
-                Ok(Output::Parts(self.output.len() as u64))
+                let blobs = std::mem::take(&mut self.blobs);
+                Ok(Output::Parts(large::send(desk, call.ticket, &self.output, &blobs)))
             }
         };
         if result.is_ok() {
@@ -78,11 +85,16 @@ impl<'a> Runner<'a> {
         let place = self.place.take().expect("one call at a time");
         let context = place.open(call.ticket, call.label);
         let output = &mut self.output;
-        let result = panics::catch(|| (task.entry)(&context, call.form, call.arguments, output));
+        let given = call.large.map(Gathered::blobs).unwrap_or_default();
+        let (result, blobs) = outside::call(given, || {
+            panics::catch(|| (task.entry)(&context, call.form, call.arguments, output))
+        });
+        self.blobs = blobs;
         self.place = Some(context.close());
         result??;
-        let (length, most) = (self.output.len(), self.max_output);
-        if length as u64 > most {
+        let length = self.output.len() as u64 + self.blobs.bytes();
+        let most = self.max_output;
+        if length > most {
             let message =
                 format!("output of {length} bytes is larger than the limit of {most} bytes");
             return Err(TaskError::new(TaskErrorKind::BadOutput, message));

@@ -28,7 +28,7 @@ use super::queue::{Hand, Queue, Violation};
 use super::wire::{Owed, Wire};
 use super::{clock, violation};
 use crate::board::Lane;
-use crate::sync::atomic::AtomicBool;
+use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{Condvar, IpcBytesReceiver, Mutex, MutexGuard};
 
 /// How old a reply may become before it is sent, in nanoseconds; also how often the timekeeper
@@ -53,6 +53,8 @@ pub(super) struct Desk {
     pub(super) mail: Condvar,
     /// Somebody was asked to stop.
     pub(super) stops: AtomicBool,
+    /// Whether large values may be offered instead of sent.
+    direct: AtomicBool,
 }
 
 pub(super) struct State {
@@ -125,12 +127,23 @@ impl Desk {
             stand_in: Condvar::new(),
             mail: Condvar::new(),
             stops: AtomicBool::new(false),
+            direct: AtomicBool::new(true),
         }
     }
 
     /// The way to the supervisor.
     pub(super) fn wire(&self) -> &Wire {
         &self.wire
+    }
+
+    /// Whether large values may be offered to the supervisor, which reads them by itself.
+    pub(super) fn is_direct(&self) -> bool {
+        self.direct.load(Ordering::Relaxed)
+    }
+
+    /// Large values are sent in parts from now on.
+    pub(super) fn forbid_direct(&self) {
+        self.direct.store(false, Ordering::Relaxed);
     }
 
     /// Takes in what a run thread has done, with its output, and tells it what to do next.
@@ -301,7 +314,14 @@ impl Desk {
             Message::Calls(packet) => state.queue.push(packet),
             Message::Part(part) => {
                 state.owed.taken += 1;
-                state.queue.gather(&part).map(|()| 0)
+                state.queue.rooms.gather(&part).map(|()| 0)
+            }
+            Message::Expect(ticket, length) => {
+                let room = state.queue.rooms.expect(ticket, length);
+                room.map(|address| {
+                    state.owed.rooms.push((ticket, address));
+                    0
+                })
             }
             Message::Recall => {
                 let returned = state.queue.clear();
