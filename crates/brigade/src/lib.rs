@@ -103,7 +103,7 @@ pub use brigade_supervisor::{
     ThreadPoolBuilder, WorkerInfo, protocol,
 };
 pub use brigade_task::{
-    AsCompleted, Context, Error, Executor, Future, Handle, Job, Map, MapUnordered, Registry,
+    AsCompleted, Blob, Context, Error, Executor, Future, Handle, Job, Map, MapUnordered, Registry,
     Reserved, Result, ReturnWhen, Scope, Settlement, Task, Unfinished, Waited, as_completed, json,
     task, wait,
 };

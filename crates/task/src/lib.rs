@@ -11,8 +11,11 @@
 //! job. An [`Executor`] takes jobs; what it needs of whatever runs them is the trait `host::Host`. Nothing
 //! here starts a process or a thread, and nothing here decides.
 
+pub mod blob;
 #[doc(hidden)]
 pub mod bound;
+#[doc(hidden)]
+pub mod buffers;
 pub mod cell;
 pub mod context;
 pub mod error;
@@ -49,6 +52,9 @@ mod typed;
 pub use brigade_macros::task;
 pub use brigade_protocol::error::JobError;
 
+pub use self::blob::Blob;
+#[doc(hidden)]
+pub use self::blob::outside;
 pub use self::cell::Settlement;
 pub use self::context::Context;
 pub use self::error::{Error, Result};

@@ -10,7 +10,7 @@ use std::{fs, process};
 use brigade_protocol::codec;
 use brigade_protocol::id::{JobId, TaskId, Ticket, WorkerId};
 use brigade_protocol::message::{
-    Form, FromWorker, MOST_AWAITED, MOST_HANDLES, Options, Question, Reply, Submit, Value,
+    Form, FromWorker, Length, MOST_AWAITED, MOST_HANDLES, Options, Question, Reply, Submit, Value,
 };
 use brigade_worker::{Context, task};
 use nix::libc;
@@ -94,7 +94,7 @@ fn mischief(own: Ticket, what: &str) -> Vec<FromWorker<'static>> {
         }
         "submit twice" => [id(1); 2].map(|job| FromWorker::Submit(submit(own, job))).into(),
         "submit parts that never came" => {
-            let arguments = Value::Parts(1_000_000);
+            let arguments = Value::Parts(Length::plain(1_000_000));
             vec![FromWorker::Submit(Submit { arguments, ..submit(own, id(1)) })]
         }
         "submit a long label" => {

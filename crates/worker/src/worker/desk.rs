@@ -55,6 +55,8 @@ pub(super) struct Desk {
     pub(super) stops: AtomicBool,
     /// How often the timekeeper has looked; zero while it sleeps.
     ticks: AtomicU64,
+    /// Whether large values may be offered instead of sent.
+    direct: AtomicBool,
 }
 
 pub(super) struct State {
@@ -128,6 +130,7 @@ impl Desk {
             mail: Condvar::new(),
             stops: AtomicBool::new(false),
             ticks: AtomicU64::new(0),
+            direct: AtomicBool::new(true),
         }
     }
 
@@ -139,6 +142,16 @@ impl Desk {
     /// How often the timekeeper has looked, which it does within each millisecond; zero while it sleeps.
     pub(super) fn ticks(&self) -> u64 {
         self.ticks.load(Ordering::Relaxed)
+    }
+
+    /// Whether large values may be offered to the supervisor, which reads them by itself.
+    pub(super) fn is_direct(&self) -> bool {
+        self.direct.load(Ordering::Relaxed)
+    }
+
+    /// Large values are sent in parts from now on.
+    pub(super) fn forbid_direct(&self) {
+        self.direct.store(false, Ordering::Relaxed);
     }
 
     /// Takes in what a run thread has done, with its output, and tells it what to do next.
@@ -311,7 +324,14 @@ impl Desk {
             Message::Calls(packet) => state.queue.push(packet),
             Message::Part(part) => {
                 state.owed.taken += 1;
-                state.queue.gather(&part).map(|()| 0)
+                state.queue.rooms.gather(&part).map(|()| 0)
+            }
+            Message::Expect(ticket, length) => {
+                let room = state.queue.rooms.expect(ticket, length);
+                room.map(|address| {
+                    state.owed.rooms.push((ticket, address));
+                    0
+                })
             }
             Message::Recall => {
                 let returned = state.queue.clear();
