@@ -10,7 +10,8 @@ use std::{fs, process};
 use brigade_protocol::codec;
 use brigade_protocol::id::{JobId, TaskId, Ticket, WorkerId};
 use brigade_protocol::message::{
-    Form, FromWorker, Length, MOST_AWAITED, MOST_HANDLES, Options, Question, Reply, Submit, Value,
+    Form, FromWorker, Length, MOST_AWAITED, MOST_HANDLES, Options, Piece, Question, Reply, Submit,
+    Value,
 };
 use brigade_worker::{Context, task};
 use nix::libc;
@@ -73,6 +74,37 @@ pub fn mumble(context: &Context, what: String) {
     for message in oddity(own, &what) {
         say(&message);
     }
+}
+
+/// Says something about large values that no honest worker says, as WHAT tells, and never ends.
+#[task(unlisted)]
+pub fn offer(context: &Context, what: String) {
+    let ticket = Ticket { job: context.job(), attempt: context.attempt() };
+    let bytes = vec![b'x'; 1_000_000];
+    let (whole, length) = (Piece::of(&bytes), Length::plain(1_000_000));
+    let offer = |length, piece| FromWorker::Offer { ticket, length, pieces: vec![piece] };
+    let messages = match &*what {
+        "what is not there" => vec![offer(length, Piece { address: 4096, ..whole })],
+        "what does not end" => vec![offer(length, Piece { address: u64::MAX - 7, ..whole })],
+        "more than is there" => {
+            let piece = Piece { length: 1 << 62, ..whole };
+            vec![offer(Length::plain(1 << 62), piece)]
+        }
+        "another length" => vec![offer(Length::plain(999_999), whole)],
+        "more blobs than bytes" => vec![offer(Length { blobs: 1_000_001, ..length }, whole)],
+        "twice" => vec![offer(length, whole), offer(length, whole)],
+        "room that nobody wants" => vec![FromWorker::Room { ticket, address: whole.address }],
+        "and mention something else" => {
+            let result = Ok(Value::Parts(Length::plain(2)));
+            let reply = Reply { ticket, started: 0, elapsed: 0, result };
+            vec![offer(length, whole), FromWorker::Replies(vec![reply])]
+        }
+        _ => panic!("no such offer: {what}"),
+    };
+    for message in messages {
+        say(&message);
+    }
+    sleep_for_ever();
 }
 
 /// Something that is not allowed.

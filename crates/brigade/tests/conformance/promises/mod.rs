@@ -1,5 +1,6 @@
 //! What Brigade promises beyond `concurrent.futures`, in figures: deaths, time-outs, memory, nested jobs.
 
+mod blobs;
 mod cycles;
 mod deaths;
 mod memory;
