@@ -100,6 +100,16 @@ fn errors() {
 }
 
 #[test]
+fn blobs() {
+    let pixels = 16 << 20;
+    let expected = [
+        format!("inverted {pixels} pixels, the first is 254"),
+        format!("[0, 0, 0, 0, {pixels}, 0]"),
+    ];
+    assert_eq!(run("blobs"), expected);
+}
+
+#[test]
 fn lanes() {
     let lines = run("lanes");
     assert_eq!(lines.len(), 2);

@@ -10,8 +10,8 @@ use std::{fs, process};
 use brigade_protocol::codec;
 use brigade_protocol::id::{JobId, TaskId, Ticket, WorkerId};
 use brigade_protocol::message::{
-    Form, FromWorker, Length, MOST_AWAITED, MOST_HANDLES, Options, Piece, Question, Reply, Submit,
-    Value,
+    Form, FromWorker, Length, MOST_AWAITED, MOST_HANDLES, MOST_SHARES, Options, Piece, Question,
+    Reply, Submit, Value,
 };
 use brigade_worker::{Context, task};
 use nix::libc;
@@ -138,6 +138,10 @@ fn mischief(own: Ticket, what: &str) -> Vec<FromWorker<'static>> {
             let handles = vec![JobId(1); MOST_HANDLES + 1];
             vec![FromWorker::Submit(Submit { handles, ..submit(own, id(1)) })]
         }
+        "submit many shares" => {
+            let shares = vec![1; MOST_SHARES + 1];
+            vec![FromWorker::Submit(Submit { shares, ..submit(own, id(1)) })]
+        }
         "reserve twice" => vec![reserve.clone(), reserve],
         "reserve for another job" => {
             vec![FromWorker::Reserve { parent: unheld, job: id(1) }]
@@ -176,7 +180,9 @@ fn oddity(own: Ticket, what: &str) -> Vec<FromWorker<'static>> {
             };
             let plain = self::submit(own, id(1), "double", b"[1]");
             let handles = vec![id(1); MOST_HANDLES];
-            vec![FromWorker::Submit(Submit { options, handles, ..plain })]
+            // Of none of these has anybody heard.
+            let shares = vec![1; MOST_SHARES];
+            vec![FromWorker::Submit(Submit { options, handles, shares, ..plain })]
         }
         "cancel a seat and use it" => {
             vec![reserve(id(1)), FromWorker::Cancel(vec![id(1)]), submit(id(1))]
@@ -203,8 +209,8 @@ fn submit(parent: Ticket, job: JobId, task: &str, arguments: &'static [u8]) -> S
     let index = super::registry().names().position(|name| name == task).expect("it is ours");
     let task = TaskId(u32::try_from(index).expect("there are not that many"));
     let (form, arguments) = (Form::Json, Value::Inline(arguments));
-    let (options, handles) = (Options::default(), Vec::new());
-    Submit { parent, job, task, form, arguments, options, handles }
+    let (options, handles, shares) = (Options::default(), Vec::new(), Vec::new());
+    Submit { parent, job, task, form, arguments, options, handles, shares }
 }
 
 fn say(message: &FromWorker<'_>) {

@@ -1,6 +1,8 @@
 //! Blobs: whole wherever they travel, and not copied where they need not be.
 
 use brigade::{Blob, Context, Executor, Job, ThreadPool, task};
+use brigade_tests::DEADLINE;
+use brigade_tests::process::{self, until};
 use serde::{Deserialize, Serialize};
 
 use crate::support::{assert_intact, builder, error, pool, value};
@@ -148,6 +150,17 @@ fn within_this_process_a_blob_is_the_same_memory_for_all() {
     drop(pool);
     let bytes = Vec::from(blob);
     assert_eq!(bytes.as_ptr(), own, "nobody shares it any more");
+}
+
+/// It keeps the room for a while, in case there is more to come.
+#[test]
+fn a_worker_that_is_left_in_peace_gives_the_room_for_blobs_back() {
+    let pool = builder(1).max_output(128 * MIB as u64).build().unwrap();
+    let pid = *assert_intact(&pool, 1).iter().next().unwrap();
+    let size = || process::size_kib(pid, "VmRSS").expect("it is alive");
+    let before = size();
+    assert_eq!(value(pool.submit(bring(vec![1; 100 * MIB].into()))).len(), 100 * MIB);
+    until("the worker to be small again", DEADLINE, || (size() < before + 16 * 1024).then_some(()));
 }
 
 #[test]

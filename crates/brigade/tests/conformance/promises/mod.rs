@@ -6,4 +6,5 @@ mod deaths;
 mod memory;
 mod nested;
 mod runs;
+mod shared;
 mod time_outs;
