@@ -1,19 +1,24 @@
 //! Large data: a blob is copied once each way, what is shared is in memory once for all jobs.
 
+#![expect(clippy::print_stdout, reason = "an example speaks")]
+use brigade::{JobError, ProcessPool, task};
+
 use brigade::{Blob, ProcessPool, Shared, task};
 
 /// Inverts an image.
 #[task]
 fn invert(image: Blob) -> Blob {
     let mut pixels = Vec::from(image);
-    pixels.iter_mut().for_each(|pixel| *pixel = !*pixel);
+    for pixel in &mut pixels {
+        *pixel = !*pixel;
+    }
     pixels.into()
 }
 
-/// Counts the pixels of one brightness.
+/// Counts the pixels that are as bright as this or brighter.
 #[task]
 fn count(image: Shared, brightness: u8) -> usize {
-    image.iter().filter(|pixel| **pixel == brightness).count()
+    image.iter().filter(|pixel| **pixel >= brightness).count()
 }
 
 fn main() -> brigade::Result<()> {
@@ -25,7 +30,7 @@ fn main() -> brigade::Result<()> {
     println!("inverted {} pixels, the first is {}", inverted.len(), inverted[0]);
 
     let shared = pool.share(inverted);
-    let counts = pool.map((250..=255).map(|brightness| count(shared.clone(), brightness)));
+    let counts = pool.map((253..=255).map(|brightness| count(shared.clone(), brightness)));
     println!("{:?}", counts.collect::<Result<Vec<_>, _>>()?);
     Ok(())
 }
