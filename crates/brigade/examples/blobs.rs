@@ -1,8 +1,5 @@
 //! Large data: a blob is copied once each way, what is shared is in memory once for all jobs.
-
 #![expect(clippy::print_stdout, reason = "an example speaks")]
-use brigade::{JobError, ProcessPool, task};
-
 use brigade::{Blob, ProcessPool, Shared, task};
 
 /// Inverts an image.

@@ -102,10 +102,8 @@ fn errors() {
 #[test]
 fn blobs() {
     let pixels = 16 << 20;
-    let expected = [
-        format!("inverted {pixels} pixels, the first is 254"),
-        format!("[{pixels}, {pixels}, 0]"),
-    ];
+    let expected =
+        [format!("inverted {pixels} pixels, the first is 254"), format!("[{pixels}, {pixels}, 0]")];
     assert_eq!(run("blobs"), expected);
 }
 

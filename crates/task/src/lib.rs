@@ -45,6 +45,7 @@ mod inherent;
 #[cfg(all(test, brigade_model))]
 mod models;
 mod os;
+mod pace;
 mod sync;
 #[cfg(test)]
 mod tests;

@@ -29,7 +29,7 @@ use super::queue::{Hand, Queue, Violation};
 use super::wire::{Owed, Wire};
 use super::{clock, violation};
 use crate::board::Lane;
-use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Condvar, IpcBytesReceiver, Mutex, MutexGuard};
 
 /// How old a reply may become before it is sent, in nanoseconds; also how often the timekeeper
@@ -57,6 +57,8 @@ pub(super) struct Desk {
     pub(super) mail: Condvar,
     /// Somebody was asked to stop.
     pub(super) stops: AtomicBool,
+    /// How often the timekeeper has looked; zero while it sleeps.
+    ticks: AtomicU64,
     /// Whether large values may be offered instead of sent.
     direct: AtomicBool,
 }
@@ -131,6 +133,7 @@ impl Desk {
             stand_in: Condvar::new(),
             mail: Condvar::new(),
             stops: AtomicBool::new(false),
+            ticks: AtomicU64::new(0),
             direct: AtomicBool::new(true),
         }
     }
@@ -138,6 +141,11 @@ impl Desk {
     /// The way to the supervisor.
     pub(super) fn wire(&self) -> &Wire {
         &self.wire
+    }
+
+    /// How often the timekeeper has looked, which it does within each millisecond; zero while it sleeps.
+    pub(super) fn ticks(&self) -> u64 {
+        self.ticks.load(Ordering::Relaxed)
     }
 
     /// Whether large values may be offered to the supervisor, which reads them by itself.
@@ -265,6 +273,7 @@ impl Desk {
     pub(super) fn next_errand(&self, watch: &mut Watch) -> Errand {
         let mut state = self.lock();
         loop {
+            self.ticks.store(watch.tick(), Ordering::Relaxed);
             let now = clock();
             let due = state.pending.oldest().map(|ended| ended + TICK);
             if !state.owed.is_empty() || due.is_some_and(|due| due <= now) {
@@ -279,6 +288,7 @@ impl Desk {
             }
             if due.is_none() && watch.may_sleep(&state) {
                 state.timekeeper = Timekeeper::Asleep;
+                self.ticks.store(0, Ordering::Relaxed);
                 let patience = if buffers::are_kept() { LINGER } else { Duration::MAX };
                 let woken = self.rouse.wait_timeout(state, patience);
                 let (woken, timeout) = woken.unwrap_or_else(PoisonError::into_inner);
@@ -374,10 +384,17 @@ impl Desk {
 pub(super) struct Watch {
     received: u64,
     quiet: u32,
+    ticks: u64,
     has_stand_in: bool,
 }
 
 impl Watch {
+    /// Counts one look.
+    fn tick(&mut self) -> u64 {
+        self.ticks += 1;
+        self.ticks
+    }
+
     /// Notes that there is a stand-in now.
     pub(super) fn hired(&mut self) {
         self.has_stand_in = true;
