@@ -109,6 +109,24 @@ fn a_worker_that_stops_reading(direct: bool) {
     }
 }
 
+/// It cannot make room, so nothing is ever written to it.
+#[test]
+fn a_stopped_worker_is_killed_with_the_job_that_it_does_not_take() {
+    for direct in ROADS {
+        let pool = builder(1).direct(direct).build().unwrap();
+        let stopped = *assert_staffed(&pool, 1).iter().next().unwrap();
+        process::send(stopped, Signal::STOP);
+        let job = measure(4 * MIB).timeout(Duration::from_millis(200));
+        assert!(error(pool.submit(job)).is_timed_out(), "direct: {direct}");
+        let pid = told(pool.submit(tell("another"))).1;
+        assert_ne!(pid, stopped);
+        process::send(pid, Signal::STOP);
+        let future = pool.submit(measure(4 * MIB));
+        process::kill(pid);
+        assert_eq!(value(future), measured(4 * MIB), "the next worker takes it");
+    }
+}
+
 #[test]
 fn a_worker_that_dies_within_a_large_transfer_takes_nothing_with_it() {
     ROADS.into_iter().for_each(a_worker_that_dies);

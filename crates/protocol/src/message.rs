@@ -18,7 +18,7 @@ use crate::id::{JobId, Run, Seq, SlotId, TaskId, Ticket, WorkerId};
 
 pub use self::configuration::{Configuration, ConfigurationError, Initializer};
 pub use self::exit::Exit;
-pub use self::large::{DIRECT, Length, MOST_PIECES, Piece};
+pub use self::large::{DIRECT, Length, MOST_PIECES, MOST_SHARES, Piece};
 pub use self::nested::{
     LONGEST_LABEL, MOST_AWAITED, MOST_HANDLES, MOST_UNACCEPTED, Options, Question, Submit,
 };

@@ -11,6 +11,7 @@ use serde::de::{self, EnumAccess, SeqAccess, VariantAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::buffers;
+use crate::os::Mapping;
 
 /// Bytes that are shared instead of copied, and that no encoder touches.
 ///
@@ -51,13 +52,36 @@ pub struct Blob {
     range: Range<usize>,
 }
 
-/// It is used again when nobody shares it any more.
-#[derive(Default)]
-struct Memory(Vec<u8>);
+/// Where the bytes are.
+enum Memory {
+    /// It is used again when nobody shares it any more.
+    Own(Vec<u8>),
+    /// It belongs to a [`Shared`](crate::Shared).
+    Mapped(Mapping),
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self::Own(Vec::new())
+    }
+}
+
+impl Deref for Memory {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Own(bytes) => bytes,
+            Self::Mapped(mapping) => mapping.bytes(),
+        }
+    }
+}
 
 impl Drop for Memory {
     fn drop(&mut self) {
-        buffers::give(std::mem::take(&mut self.0));
+        if let Self::Own(bytes) = self {
+            buffers::give(std::mem::take(bytes));
+        }
     }
 }
 
@@ -98,7 +122,7 @@ impl Deref for Blob {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        &self.memory.0[self.range.clone()]
+        &self.memory[self.range.clone()]
     }
 }
 
@@ -112,7 +136,15 @@ impl From<Vec<u8>> for Blob {
     fn from(bytes: Vec<u8>) -> Self {
         outside::note_existence();
         let range = 0..bytes.len();
-        Self { memory: Arc::new(Memory(bytes)), range }
+        Self { memory: Arc::new(Memory::Own(bytes)), range }
+    }
+}
+
+impl From<Mapping> for Blob {
+    fn from(mapping: Mapping) -> Self {
+        outside::note_existence();
+        let range = 0..mapping.bytes().len();
+        Self { memory: Arc::new(Memory::Mapped(mapping)), range }
     }
 }
 
@@ -146,14 +178,14 @@ impl From<Blob> for Vec<u8> {
     /// Without a copy if nobody shares the bytes and this is all of them.
     fn from(blob: Blob) -> Self {
         let Blob { memory, range } = blob;
-        match Arc::try_unwrap(memory) {
-            Ok(mut memory) if range.start == 0 => {
-                let mut bytes = std::mem::take(&mut memory.0);
+        let mut memory = memory;
+        match Arc::get_mut(&mut memory) {
+            Some(Memory::Own(bytes)) if range.start == 0 => {
+                let mut bytes = std::mem::take(bytes);
                 bytes.truncate(range.end);
                 bytes
             }
-            Ok(memory) => memory.0[range].to_vec(),
-            Err(shared) => shared.0[range].to_vec(),
+            _ => memory[range].to_vec(),
         }
     }
 }

@@ -37,10 +37,16 @@ pub fn give(buffer: Vec<u8>) {
     }
 }
 
-/// Lets go of all that is kept. Tells whether there was anything.
-pub fn release() -> bool {
+/// Whether anything is kept.
+pub fn are_kept() -> bool {
+    lock().bytes > 0
+}
+
+/// Lets go of all that is kept.
+pub fn release() {
     let kept = std::mem::replace(&mut *lock(), Kept { buffers: Vec::new(), bytes: 0 });
-    kept.bytes > 0
+    // Not under the lock.
+    drop(kept);
 }
 
 fn lock() -> MutexGuard<'static, Kept> {

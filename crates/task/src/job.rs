@@ -402,8 +402,7 @@ impl<T, A: Arguments> Job<T, A> {
         self.options.is_none().then_some((&self.task, self.known, self.form, self.decode))
     }
 
-    /// Appends its arguments, and tells whether there are neither handles nor large blobs
-    /// in them.
+    /// Appends its arguments, and tells whether these are all: no handles, and nothing left outside.
     pub(crate) fn encode_plain(&self, bytes: &mut Vec<u8>) -> Result<bool, TaskError> {
         let ((encoded, handles), blobs) = collect(|| self.arguments.encode_into(bytes));
         encoded.map(|()| handles.is_empty() && blobs.is_empty())

@@ -33,6 +33,7 @@ pub mod map;
 pub mod panics;
 pub mod registry;
 pub mod scope;
+pub mod shared;
 pub mod task;
 
 mod bulk;
@@ -43,6 +44,7 @@ mod in_place;
 mod inherent;
 #[cfg(all(test, brigade_model))]
 mod models;
+mod os;
 mod pace;
 mod sync;
 #[cfg(test)]
@@ -66,6 +68,7 @@ pub use self::job::{Arguments, Encoded, Job};
 pub use self::map::{Map, MapUnordered};
 pub use self::registry::Registry;
 pub use self::scope::Scope;
+pub use self::shared::Shared;
 pub use self::task::Task;
 
 /// What the code that `#[task]` writes is made of. Nobody else may use it.

@@ -24,6 +24,9 @@ pub const DIRECT: u64 = 256 * 1024;
 /// In how many pieces an offered value may lie.
 pub const MOST_PIECES: usize = 1024;
 
+/// How many different regions of [shared](super::Submit::shares) memory the arguments of a job may name.
+pub const MOST_SHARES: usize = 1024;
+
 /// How long a value is that was sent before it is mentioned.
 ///
 /// ```

@@ -9,7 +9,7 @@ use brigade_protocol::message::{Form, Hello, TaskError, Usage};
 use brigade_task::bound::Permit;
 use brigade_task::cell::Cell;
 use brigade_task::outside::{Blobs, Encoding};
-use brigade_task::{Context, Settlement, Task};
+use brigade_task::{Context, Settlement, Shared, Task};
 use rustc_hash::FxHashMap;
 
 use super::Inbox;
@@ -43,6 +43,8 @@ pub(crate) struct Submission {
     pub(crate) arguments: Vec<u8>,
     /// Arguments that do not fit a message, or have left blobs outside.
     pub(crate) large: Option<Arc<Encoding>>,
+    /// What its arguments name, which is there until it has ended.
+    pub(crate) shares: Vec<Shared>,
     pub(crate) work: Work,
     pub(crate) limits: Limits,
     pub(crate) label: Option<Box<str>>,
@@ -64,7 +66,8 @@ impl Submission {
         label: Option<Box<str>>,
         sink: Sink,
     ) -> Self {
-        let Encoding { bytes, blobs } = arguments.into();
+        let Encoding { bytes, mut blobs } = arguments.into();
+        let shares = blobs.take_shares();
         let beside = label.as_ref().map_or(0, |label| label.len());
         let (arguments, large) = if blobs.is_empty() && fits_inline(bytes.len() + beside) {
             (bytes, None)
@@ -76,6 +79,7 @@ impl Submission {
             form,
             arguments,
             large,
+            shares,
             work: Work::Elsewhere,
             limits,
             label,

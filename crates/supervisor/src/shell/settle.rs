@@ -67,7 +67,9 @@ impl Core {
         }
         let task =
             if settled.result.is_err() { self.task_name(&submission) } else { String::new() };
-        let Submission { label, sink, work, .. } = submission;
+        let Submission { label, sink, work, large, shares, .. } = submission;
+        // Who hears of the end finds this memory free.
+        drop((large, shares));
         // What a closure holds is the user's, and may panic when it is dropped.
         let _ = catch_unwind(AssertUnwindSafe(|| drop(work)));
         let (attempts, ran, worker) = (settled.attempts, settled.ran, obituary.info);

@@ -14,9 +14,10 @@ use std::cell::{Cell, RefCell};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use brigade_protocol::codec::MESSAGE_BUDGET;
-use brigade_protocol::message::{Length, MOST_PIECES};
+use brigade_protocol::message::{Length, MOST_PIECES, MOST_SHARES};
 
 use super::Blob;
+use crate::shared::Shared;
 
 /// What is smaller is written where it stands: it fits a message.
 const SMALL: usize = MESSAGE_BUDGET;
@@ -30,16 +31,23 @@ thread_local! {
     /// What the value that this thread is decoding has outside.
     static PRESENT: RefCell<Option<Blobs>> = const { RefCell::new(None) };
     /// What the arguments of the task that this thread is about to run have outside.
-    static GIVEN: RefCell<Blobs> = const { RefCell::new(Blobs(Vec::new())) };
+    static GIVEN: RefCell<Blobs> = const { RefCell::new(Blobs::NONE) };
     /// What the result of the task that this thread has run left outside.
-    static LEFT: RefCell<Blobs> = const { RefCell::new(Blobs(Vec::new())) };
+    static LEFT: RefCell<Blobs> = const { RefCell::new(Blobs::NONE) };
     /// Whether somebody takes that.
     static TAKES: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Blobs that an encoded value left outside, in the order in which it names them.
+/// What an encoded value left outside.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Blobs(Vec<Blob>);
+pub struct Blobs {
+    /// Its large blobs, in the order in which it names them.
+    large: Vec<Blob>,
+    /// What it names, and what must be there as long as somebody may read it.
+    shares: Vec<Shared>,
+    /// It is a result, which can name nothing: nobody sees to it that it is there.
+    is_result: bool,
+}
 
 /// An encoded value, and what it left outside.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -54,24 +62,41 @@ pub struct Encoding {
 pub(super) type Place = (u64, u64);
 
 impl Blobs {
+    const NONE: Self = Self { large: Vec::new(), shares: Vec::new(), is_result: false };
+
     /// Whether nothing was left outside.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.large.is_empty() && self.shares.is_empty()
+    }
+
+    /// Takes out what is only kept, and does not travel.
+    pub fn take_shares(&mut self) -> Vec<Shared> {
+        std::mem::take(&mut self.shares)
+    }
+
+    /// The numbers of what is only kept.
+    pub fn share_numbers(&self) -> Vec<u64> {
+        self.shares.iter().filter_map(Shared::number).collect()
+    }
+
+    /// Keeps what has these numbers in this process.
+    pub fn keep_shares(&mut self, numbers: &[u64]) {
+        self.shares.extend(numbers.iter().filter_map(|number| Shared::find(*number)));
     }
 
     /// How many bytes they have together.
     pub fn bytes(&self) -> u64 {
-        self.0.iter().map(|blob| blob.len() as u64).sum()
+        self.large.iter().map(|blob| blob.len() as u64).sum()
     }
 
     /// The bytes of one after the other.
     pub fn pieces(&self) -> impl Iterator<Item = &[u8]> {
-        self.0.iter().map(|blob| &**blob)
+        self.large.iter().map(|blob| &**blob)
     }
 
     /// The part of it that is a blob.
     fn find(&self, (mut start, length): Place) -> Option<Blob> {
-        for blob in &self.0 {
+        for blob in &self.large {
             let size = blob.len() as u64;
             if start < size {
                 let end = start.checked_add(length).filter(|end| *end <= size)?;
@@ -86,7 +111,8 @@ impl Blobs {
 /// All of it is what blobs left outside, one behind the other.
 impl From<Blob> for Blobs {
     fn from(blob: Blob) -> Self {
-        Self(if blob.is_empty() { Vec::new() } else { vec![blob] })
+        let large = if blob.is_empty() { Vec::new() } else { vec![blob] };
+        Self { large, ..Self::NONE }
     }
 }
 
@@ -139,7 +165,11 @@ pub fn collect<R>(encode: impl FnOnce() -> R) -> (R, Blobs) {
     if !EXIST.load(Ordering::Relaxed) {
         return (encode(), Blobs::default());
     }
-    let noted = Noted::new(&LEAVING, Blobs::default());
+    collect_into(Blobs::default(), encode)
+}
+
+fn collect_into<R>(blobs: Blobs, encode: impl FnOnce() -> R) -> (R, Blobs) {
+    let noted = Noted::new(&LEAVING, blobs);
     let result = encode();
     let blobs = LEAVING.take().unwrap_or_default();
     drop(noted);
@@ -173,10 +203,23 @@ pub(super) fn leave(blob: &Blob) -> Option<Place> {
     }
     LEAVING.with_borrow_mut(|leaving| {
         // One piece is left for the value itself.
-        let left = leaving.as_mut().filter(|left| left.0.len() < MOST_PIECES - 1)?;
+        let left = leaving.as_mut().filter(|left| left.large.len() < MOST_PIECES - 1)?;
         let start = left.bytes();
-        left.0.push(blob.clone());
+        left.large.push(blob.clone());
         Some((start, blob.len() as u64))
+    })
+}
+
+/// Sees that this is there as long as the value that is being encoded. If not, it must not be named.
+pub(crate) fn keep(shared: &Shared) -> bool {
+    LEAVING.with_borrow_mut(|leaving| {
+        let Some(left) = leaving.as_mut().filter(|left| !left.is_result) else { return false };
+        let is_kept = left.shares.iter().any(|kept| kept.number() == shared.number());
+        let may_keep = is_kept || left.shares.len() < MOST_SHARES;
+        if !is_kept && may_keep {
+            left.shares.push(shared.clone());
+        }
+        may_keep
     })
 }
 
@@ -215,7 +258,10 @@ pub(crate) fn write_result<R>(encode: impl FnOnce() -> R) -> R {
     if !TAKES.get() {
         return encode();
     }
-    let (result, blobs) = collect(encode);
+    if !EXIST.load(Ordering::Relaxed) {
+        return encode();
+    }
+    let (result, blobs) = collect_into(Blobs { is_result: true, ..Blobs::NONE }, encode);
     if !blobs.is_empty() {
         LEFT.set(blobs);
     }

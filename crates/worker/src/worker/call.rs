@@ -38,9 +38,8 @@ pub(super) struct Runner<'a> {
 impl<'a> Runner<'a> {
     /// Made by the thread that runs the calls.
     pub(super) fn new(registry: &'a Registry, place: Arc<dyn Place>, max_output: u64) -> Self {
-        let (output, blobs) = (Vec::new(), Blobs::default());
-        let (meter, stopwatch) = (Meter::new(), Stopwatch::default());
-        let context = Context::at(place, Ticket::from(JobId(0)), None);
+        let (output, meter, stopwatch) = (Vec::new(), Meter::new(), Stopwatch::default());
+        let (context, blobs) = (Context::at(place, Ticket::from(JobId(0)), None), Blobs::default());
         Self { registry, context, max_output, output, blobs, meter, stopwatch }
     }
 

@@ -20,6 +20,7 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use brigade_protocol::id::Ticket;
+use brigade_task::buffers;
 
 use super::converse::Conversations;
 use super::packet::Message;
@@ -38,6 +39,9 @@ const TICK: u64 = 1_000_000;
 /// After so many ticks without a packet the timekeeper sleeps until it is roused: as long as
 /// packets keep coming, none of them has to wake it.
 const QUIET_TICKS: u32 = 10;
+
+/// When nothing has happened for so long, large buffers are not kept any more.
+const LINGER: Duration = Duration::from_secs(1);
 
 /// The desk.
 pub(super) struct Desk {
@@ -285,8 +289,17 @@ impl Desk {
             if due.is_none() && watch.may_sleep(&state) {
                 state.timekeeper = Timekeeper::Asleep;
                 self.ticks.store(0, Ordering::Relaxed);
-                state = self.rouse.wait(state).unwrap_or_else(PoisonError::into_inner);
+                let patience = if buffers::are_kept() { LINGER } else { Duration::MAX };
+                let woken = self.rouse.wait_timeout(state, patience);
+                let (woken, timeout) = woken.unwrap_or_else(PoisonError::into_inner);
+                state = woken;
                 state.timekeeper = Timekeeper::Awake;
+                if timeout.timed_out() {
+                    // Not under the lock: it takes the system some time.
+                    drop(state);
+                    buffers::release();
+                    state = self.lock();
+                }
             } else {
                 let patience = Duration::from_nanos(due.map_or(TICK, |due| due - now));
                 let woken = self.rouse.wait_timeout(state, patience);

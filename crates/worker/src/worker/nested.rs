@@ -56,7 +56,7 @@ struct Attempt {
     question: Mutex<()>,
 }
 
-/// What a handle takes beside a job's arguments, in bytes.
+/// What a handle, or the number of a share, takes beside a job's arguments, in bytes.
 const HANDLE: usize = 9;
 
 impl Pool {
@@ -139,9 +139,11 @@ impl Attempt {
             return Err(TaskError::new(TaskErrorKind::BadArguments, message).into());
         }
         let Some(_speaking) = self.speak() else { return Err(ended()) };
-        let extra = options.label.as_ref().map_or(0, |label| label.len()) + HANDLE * handles.len();
+        let shares = blobs.share_numbers();
+        let label = options.label.as_ref().map_or(0, |label| label.len());
+        let extra = label + HANDLE * (handles.len() + shares.len());
         let mut one_at_a_time = None;
-        let arguments = if blobs.is_empty() && fits_inline(arguments.len() + extra) {
+        let arguments = if blobs.bytes() == 0 && fits_inline(arguments.len() + extra) {
             Value::Inline(arguments)
         } else {
             one_at_a_time = Some(lock(&self.parts));
@@ -156,6 +158,7 @@ impl Attempt {
             arguments,
             options: options.clone(),
             handles,
+            shares,
         }));
         drop(one_at_a_time);
         Ok(())

@@ -24,6 +24,7 @@ pub(super) fn submit() -> Submit<'static> {
         arguments: Value::Inline(&[1]),
         options: Options::default(),
         handles: vec![],
+        shares: vec![],
     }
 }
 
@@ -34,7 +35,7 @@ fn submissions() {
         "06:Submit fb2c01:job 02:attempt fd0100000001000000:job 03:task 00:Bincode
          00:Inline 01:length 01
          00:timeout 00:retries 00:crash_retries 00:priority 00:label
-         00:handles",
+         00:handles 00:shares",
     );
     let options = Options {
         timeout: Some(Duration::new(1, 2)),
@@ -46,12 +47,19 @@ fn submissions() {
     let handles = vec![JobId(1), JobId(300)];
     let (form, arguments) = (Form::Json, Value::Parts(Length::plain(65536)));
     assert_golden(
-        &FromWorker::Submit(Submit { form, arguments, options, handles, ..submit() }),
+        &FromWorker::Submit(Submit {
+            form,
+            arguments,
+            options,
+            handles,
+            shares: vec![251],
+            ..submit()
+        }),
         "06:Submit fb2c01:job 02:attempt fd0100000001000000:job 03:task 01:Json
          01:Parts fc00000100:bytes 00:blobs
          01:Some 01:seconds 02:nanoseconds  01:Some 03:retries  01:Some 00:crash_retries
          ff:priority  01:Some 02:label c3a4
-         02:handles 01 fb2c01",
+         02:handles 01 fb2c01 01:shares fbfb00",
     );
 }
 

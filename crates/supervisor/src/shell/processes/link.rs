@@ -8,7 +8,7 @@ use brigade_protocol::codec;
 use brigade_protocol::handshake::NearEnds;
 use brigade_protocol::id::{Run, SlotId, Ticket, WorkerId};
 use brigade_protocol::ipc_channel::ipc::{IpcBytesReceiver, IpcBytesSender};
-use brigade_protocol::message::{Exit, FromWorker, Outputs, TaskError, Usage, Value};
+use brigade_protocol::message::{Exit, FromWorker, MOST_SHARES, Outputs, TaskError, Usage, Value};
 use brigade_task::outside::{Blobs, Encoding};
 
 use super::News;
@@ -288,10 +288,14 @@ impl Listener {
             }
             FromWorker::Submit(submit) => {
                 let first = Ticket::from(submit.job);
-                let arguments = match submit.arguments {
+                let mut arguments = match submit.arguments {
                     Value::Inline(bytes) => Encoding::from(bytes.to_vec()),
                     Value::Parts(length) => self.arrivals.take(first, length)?,
                 };
+                if submit.shares.len() > MOST_SHARES {
+                    return Err(Violation);
+                }
+                arguments.blobs.keep_shares(&submit.shares);
                 Heard::Nested(self.nested.submit(&submit, arguments)?)
             }
             message => Heard::Nested(self.nested.hear(message)?),
