@@ -56,8 +56,9 @@ pub fn short(n: f64) -> String {
     format!("{n}{prefix}")
 }
 
-/// A time of so many microseconds in the unit that suits it, for axes.
+/// A time of so many microseconds in the unit that suits it, with two digits.
 pub fn time(micros: f64) -> String {
+    let micros = format!("{micros:.1e}").parse().unwrap_or(micros);
     match micros {
         t if t < 0.999 => format!("{} ns", short(t * 1e3)),
         t if t < 999.0 => format!("{} µs", short(t)),
@@ -70,8 +71,8 @@ pub fn time(micros: f64) -> String {
 pub fn bytes(n: f64) -> String {
     match n {
         n if n < 1024.0 => format!("{} B", short(n)),
-        n if n < 1024.0 * 1024.0 => format!("{} KiB", short((n / 1024.0).round())),
-        n => format!("{} MiB", short((n / 1024.0 / 1024.0).round())),
+        n if n < 1_048_576.0 => format!("{} KiB", short((n / 1024.0).round())),
+        n => format!("{} MiB", short((n / 1_048_576.0).round())),
     }
 }
 
@@ -98,7 +99,7 @@ mod tests {
     #[test]
     fn marks_of_axes_are_short() {
         assert_eq!([0.5, 100.0, 10_000.0, 3e6, 2e9].map(short), ["0.5", "100", "10k", "3M", "2G"]);
-        assert_eq!([0.1, 2.0, 5e3, 2e6].map(time), ["100 ns", "2 µs", "5 ms", "2 s"]);
+        assert_eq!([0.1, 2.04, 5321.0, 2e6].map(time), ["100 ns", "2 µs", "5.3 ms", "2 s"]);
         assert_eq!([1.0, 1024.0, 268_435_456.0].map(bytes), ["1 B", "1 KiB", "256 MiB"]);
     }
 }

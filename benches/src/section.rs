@@ -133,13 +133,13 @@ impl Section {
         }
     }
 
-    /// Keeps the rounds themselves.
+    /// Keeps the rounds themselves, without those in which nothing was reached.
     pub fn record(&mut self, what: &str, unit: &str, rounds: &Rounds<f64>) {
         self.records.extend(rounds.0.iter().map(|entrant| Record {
             what: what.into(),
             who: entrant.name.clone(),
             unit: unit.into(),
-            values: entrant.values.clone(),
+            values: entrant.values.iter().copied().filter(|value| value.is_finite()).collect(),
         }));
     }
 

@@ -80,7 +80,7 @@ pub(crate) fn run(section: &mut Section) {
         title: "Bytes there and back".into(),
         subtitle: "one job at a time that gives back what it was given; both ways counted, medians"
             .into(),
-        x: Axis::log("bytes of the argument, and of the result", bytes),
+        x: Axis::log("bytes of the argument, and of the result", bytes).marks_at(SIZES.map(number)),
         y: Axis::log("GB a second", short),
         lines,
         guide: None,

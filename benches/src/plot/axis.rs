@@ -11,12 +11,13 @@ pub struct Axis {
     is_log: bool,
     from: Option<f64>,
     to: Option<f64>,
+    at: Vec<f64>,
 }
 
 impl Axis {
     /// One in equal steps.
     pub fn linear(label: &str, mark: fn(f64) -> String) -> Self {
-        Self { label: label.into(), mark, is_log: false, from: None, to: None }
+        Self { label: label.into(), mark, is_log: false, from: None, to: None, at: Vec::new() }
     }
 
     /// One in decades; all values must be above zero.
@@ -34,6 +35,12 @@ impl Axis {
     #[must_use]
     pub fn to(self, to: f64) -> Self {
         Self { to: Some(to), ..self }
+    }
+
+    /// Sets its marks, where others are rounder than decades.
+    #[must_use]
+    pub fn marks_at(self, values: impl IntoIterator<Item = f64>) -> Self {
+        Self { at: values.into_iter().collect(), ..self }
     }
 
     /// Where a value lies on it.
@@ -59,8 +66,10 @@ impl Axis {
     /// The places of its marks within a range: decades, with what lies between if there are few.
     pub(super) fn marks(&self, range: &Range<f64>) -> Vec<f64> {
         let span = range.end - range.start;
-        let mut marks = Vec::new();
-        if self.is_log {
+        let mut marks: Vec<f64> = self.at.iter().map(|value| self.place(*value)).collect();
+        if !marks.is_empty() {
+            // They are set.
+        } else if self.is_log {
             let steps: &[f64] = match span {
                 span if span < 1.5 => &[1.0, 2.0, 5.0],
                 span if span < 2.5 => &[1.0, 3.0],
@@ -104,6 +113,8 @@ mod tests {
         assert_eq!(texts(&Axis::log("", short), 0.9, 12_000.0), ["1", "10", "100", "1k", "10k"]);
         assert_eq!(texts(&Axis::log("", short), 1.0, 11.0), ["1", "2", "5", "10"]);
         let shares = Axis::linear("", short).from(0.0).to(100.0);
-        assert_eq!(texts(&shares, 7.0, 50.0), ["0", "20", "40", "60", "80", "100"]);
+        let set = Axis::log("", short).marks_at([64.0, 1024.0, 4096.0]);
+        assert_eq!(texts(&set, 64.0, 2000.0), ["64", "1.024k"]);
+        assert_eq!(texts(&shares, 7.0, 50.0), ["0", "25", "50", "75", "100"]);
     }
 }

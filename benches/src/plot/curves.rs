@@ -47,7 +47,7 @@ pub struct Line {
     pub points: Vec<(f64, f64)>,
 }
 
-/// Where a point of both axes lies on the picture.
+/// Where a point of both axes lies on the picture: at its edge, if it is beyond.
 struct Frame<'a> {
     curves: &'a Curves,
     x: Range<f64>,
@@ -57,13 +57,13 @@ struct Frame<'a> {
 impl Frame<'_> {
     #[expect(clippy::cast_possible_truncation, reason = "a place on a picture")]
     fn across(&self, place: f64) -> i32 {
-        let share = (place - self.x.start) / (self.x.end - self.x.start);
+        let share = ((place - self.x.start) / (self.x.end - self.x.start)).clamp(0.0, 1.0);
         LEFT + (share * f64::from(RIGHT - LEFT)).round() as i32
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "a place on a picture")]
     fn up(&self, place: f64) -> i32 {
-        let share = (place - self.y.start) / (self.y.end - self.y.start);
+        let share = ((place - self.y.start) / (self.y.end - self.y.start)).clamp(0.0, 1.0);
         BOTTOM - (share * f64::from(BOTTOM - TOP)).round() as i32
     }
 

@@ -14,11 +14,11 @@ use crate::amount::amount;
 use crate::contest::{Rounds, Who};
 use crate::figures::Figures;
 
-const WIDTH: u32 = 960;
+const WIDTH: u32 = 1000;
 const ROW: i32 = 27;
 /// Where the axis begins and ends, and where the first row stands.
-const LEFT: i32 = 300;
-const RIGHT: i32 = 850;
+const LEFT: i32 = 400;
+const RIGHT: i32 = 900;
 const TOP: i32 = 96;
 
 /// One value for each name.
@@ -97,7 +97,7 @@ fn draw_row(
     colour: RGBColor,
 ) -> Result<(), Box<dyn Error>> {
     let name_colour = if who == Who::Ours { colour } else { INK };
-    root.draw(&Text::new(name.to_owned(), (LEFT - 14, y), text(13, name_colour, HPos::Right)))?;
+    root.draw(&Text::new(name.to_owned(), (LEFT - 14, y), text(12, name_colour, HPos::Right)))?;
     root.draw(&PathElement::new([(LEFT, y), (middle, y)], colour.mix(0.35).stroke_width(1)))?;
     let spread = [(least, y - 3), (most, y + 3)];
     root.draw(&Rectangle::new(spread, colour.mix(0.3).filled()))?;
