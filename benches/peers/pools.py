@@ -116,7 +116,7 @@ class Joblib:
 
         self.workers = workers
         self.delayed = joblib.delayed
-        self.pool = joblib.Parallel(n_jobs=workers, batch_size="auto", pre_dispatch="all")
+        self.pool = joblib.Parallel(n_jobs=workers)
         self.pool.__enter__()
 
     def map(self, function, inputs, chunk):

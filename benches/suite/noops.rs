@@ -36,7 +36,7 @@ const ASKS: [Ask; 11] = [
     ("threads", "submit 0 JOBS", 20_000, "ThreadPoolExecutor.submit"),
     ("loky", "submit 0 JOBS", 5_000, "submit"),
     ("loky", "map 0 JOBS BEST", 500_000, "map"),
-    ("joblib", "map 0 JOBS 0", 100_000, "Parallel, its own batches"),
+    ("joblib", "map 0 JOBS 0", 50_000, "Parallel, its own batches"),
     ("procspawn", "submit 0 JOBS", 20_000, "Pool.spawn"),
 ];
 

@@ -59,7 +59,7 @@ pub(crate) fn run(section: &mut Section) {
     let curves = Curves {
         title: "How long a pool takes to start".into(),
         subtitle: "until every worker has given its first result, medians".into(),
-        x: Axis::log("workers", short),
+        x: Axis::log("workers", short).marks_at(SIZES.map(|(workers, ..)| number(workers))),
         y: Axis::log("ms", short),
         lines,
         guide: None,
