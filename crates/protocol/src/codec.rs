@@ -157,6 +157,7 @@ pub fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, DecodeError>
 /// assert_eq!(arguments, [1, 1]);
 /// # Ok::<(), brigade_protocol::codec::EncodeError>(())
 /// ```
+#[inline]
 pub fn encode_value<T: Serialize + ?Sized>(
     value: &T,
     buffer: &mut Vec<u8>,
@@ -183,6 +184,7 @@ pub fn encode_value<T: Serialize + ?Sized>(
 /// assert_eq!(decode_value::<&str>(&output)?, "as it was");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[inline]
 pub fn decode_value<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, DecodeError> {
     const MEDIUM: usize = 16 * 1024 * 1024;
     // bincode wants its limit at compile time: so there are three sizes.
@@ -207,9 +209,47 @@ pub fn decode_value<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Decode
 /// assert_eq!(take_bytes(&mut rest).unwrap(), b"one");
 /// assert_eq!(take_bytes(&mut rest).unwrap(), b"two");
 /// ```
+#[inline]
 pub fn push_bytes(value: &[u8], buffer: &mut Vec<u8>) {
     push(value.len() as u64, buffer);
     buffer.extend_from_slice(value);
+}
+
+/// Appends one of several values as [`push_bytes`] does, without a copy of it: `write` appends it. Returns
+/// its length.
+///
+/// ```
+/// use brigade_protocol::codec::{encode_value, push_written, take_bytes};
+///
+/// let mut bytes = Vec::new();
+/// let length = push_written(&mut bytes, |bytes| encode_value("abc", bytes))?;
+/// assert_eq!((length, take_bytes(&mut bytes.as_slice())?), (4, &b"\x03abc"[..]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+///
+/// That of `write`; `buffer` is then as it was.
+#[inline]
+pub fn push_written<E>(
+    buffer: &mut Vec<u8>,
+    write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
+) -> Result<usize, E> {
+    let before = buffer.len();
+    buffer.push(0);
+    if let Err(error) = write(buffer) {
+        buffer.truncate(before);
+        return Err(error);
+    }
+    let length = buffer.len() - before - 1;
+    if let Ok(short @ 0..=250) = u8::try_from(length) {
+        buffer[before] = short;
+    } else {
+        let mut prefix = Vec::new();
+        push(length as u64, &mut prefix);
+        buffer.splice(before..=before, prefix);
+    }
+    Ok(length)
 }
 
 /// Appends the output of one job of a run, with how many nanoseconds it ran.
@@ -221,6 +261,7 @@ pub fn push_bytes(value: &[u8], buffer: &mut Vec<u8>) {
 /// push_output(1500, b"done", &mut bytes);
 /// assert_eq!(take_output(&mut bytes.as_slice()).unwrap(), (1500, &b"done"[..]));
 /// ```
+#[inline]
 pub fn push_output(elapsed: u64, output: &[u8], buffer: &mut Vec<u8>) {
     push(elapsed, buffer);
     push_bytes(output, buffer);
@@ -238,6 +279,7 @@ pub fn push_output(elapsed: u64, output: &[u8], buffer: &mut Vec<u8>) {
 /// # Errors
 ///
 /// [`DecodeError::CutShort`] or [`DecodeError::Malformed`] if it is not whole.
+#[inline]
 pub fn take_bytes<'a>(bytes: &mut &'a [u8]) -> Result<&'a [u8], DecodeError> {
     let length = pop(bytes)?;
     let length = usize::try_from(length).ok().filter(|length| *length <= bytes.len());
@@ -257,11 +299,13 @@ pub fn take_bytes<'a>(bytes: &mut &'a [u8]) -> Result<&'a [u8], DecodeError> {
 /// # Errors
 ///
 /// [`DecodeError::CutShort`] or [`DecodeError::Malformed`] if it is not whole.
+#[inline]
 pub fn take_output<'a>(bytes: &mut &'a [u8]) -> Result<(u64, &'a [u8]), DecodeError> {
     Ok((pop(bytes)?, take_bytes(bytes)?))
 }
 
 /// Writes a number as bincode does. Millions a second are: so the short ones are written by hand.
+#[inline]
 fn push(number: u64, buffer: &mut Vec<u8>) {
     match number {
         0..=250 => buffer.push(number.to_le_bytes()[0]),
@@ -274,6 +318,7 @@ fn push(number: u64, buffer: &mut Vec<u8>) {
 }
 
 /// Reads what [`push`] wrote.
+#[inline]
 fn pop(bytes: &mut &[u8]) -> Result<u64, DecodeError> {
     let (number, rest) = match *bytes {
         [number @ 0..=250, rest @ ..] => (u64::from(*number), rest),

@@ -18,16 +18,13 @@ use crate::executor::prepare;
 use crate::future::Future;
 use crate::host::{Admission, Host, Submission};
 use crate::job::{Arguments, Job};
+use crate::pace::{Pace, SLOW};
 
 /// The most bytes of arguments that are undelivered.
 const MOST_BYTES: usize = 8 * 1024 * 1024;
 
 /// How many jobs are handed over at once.
 const BATCH: usize = 256;
-
-/// An input that takes longer than this for a job is slow: its jobs are handed over one by one, and a
-/// result that is there does not wait for it.
-const SLOW: Duration = Duration::from_micros(200);
 
 /// See the [module documentation](self).
 pub(crate) struct Flow<T, I: Iterator> {
@@ -38,9 +35,8 @@ pub(crate) struct Flow<T, I: Iterator> {
     ahead: Option<I::Item>,
     /// The input is being asked for a job; if that is so when it is asked again, it panicked.
     pulling: bool,
-    slow: bool,
-    /// When it was last asked for a job, or is about to be.
-    clock: Instant,
+    /// If it is slow, its jobs are handed over one by one, and a result that is there does not wait for it.
+    pace: Pace,
     /// When jobs were last handed over, or the reading ahead began.
     handed_over: Instant,
     /// The host was told that there is an input.
@@ -73,8 +69,7 @@ impl<T, I: Iterator> Flow<T, I> {
             input: Some(input),
             ahead: None,
             pulling: false,
-            slow: false,
-            clock: Instant::now(),
+            pace: Pace::new(),
             handed_over: Instant::now(),
             announced: false,
             batch: Vec::new(),
@@ -138,9 +133,7 @@ impl<T, I: Iterator> Flow<T, I> {
         self.pulling = true;
         let job = input.next();
         self.pulling = false;
-        let now = Instant::now();
-        self.slow = now.duration_since(self.clock) > SLOW;
-        self.clock = now;
+        self.pace.step();
         if job.is_none() {
             self.end_input();
         }
@@ -213,10 +206,10 @@ impl<T, A: Arguments, I: Iterator<Item = Job<T, A>>> Flow<T, I> {
         mut note: impl FnMut(usize, &Future<T>),
     ) {
         self.begin();
-        self.clock = Instant::now();
-        self.handed_over = self.clock;
+        self.pace.resume();
+        self.handed_over = self.pace.read();
         while self.has_room() && !self.is_late() {
-            if self.slow && is_ready(self) {
+            if self.pace.is_slow() && is_ready(self) {
                 break;
             }
             let Some(job) = self.pull() else { break };
@@ -232,7 +225,7 @@ impl<T, A: Arguments, I: Iterator<Item = Job<T, A>>> Flow<T, I> {
                     break;
                 }
                 admission = self.host.admit(true);
-                self.clock = Instant::now();
+                self.pace.resume();
             }
             let (host, number) = (Arc::clone(&self.host), self.next);
             let (submission, future) =
@@ -243,7 +236,7 @@ impl<T, A: Arguments, I: Iterator<Item = Job<T, A>>> Flow<T, I> {
             self.bytes += bytes;
             self.undelivered.insert(number, Undelivered { future, bytes });
             self.batch.push(submission);
-            if self.slow || self.batch.len() >= BATCH {
+            if self.pace.is_slow() || self.batch.len() >= BATCH {
                 self.flush();
             }
         }
@@ -265,9 +258,10 @@ impl<T, A: Arguments, I: Iterator<Item = Job<T, A>>> Flow<T, I> {
         }
         self.next += 1;
         // No job waits here for long.
-        if self.slow || self.clock.duration_since(self.handed_over) > SLOW {
+        let read = self.pace.read();
+        if self.pace.is_slow() || read.duration_since(self.handed_over) > SLOW {
             bulk.flush(host);
-            self.handed_over = self.clock;
+            self.handed_over = read;
         }
         true
     }

@@ -382,15 +382,15 @@ impl<T, A: Arguments> Job<T, A> {
         (submission, name, decode)
     }
 
-    /// Appends its arguments if it is a plain call: without options, without handles among its arguments,
-    /// and these encode. Then gives what else there is to know of it.
-    pub(crate) fn push_plain(&self, bytes: &mut Vec<u8>) -> Option<Plain<'_, T>> {
-        if self.options.is_some() {
-            return None;
-        }
+    /// What there is to know of it besides its arguments, if it has no options.
+    pub(crate) fn plain(&self) -> Option<Plain<'_, T>> {
+        self.options.is_none().then_some((&self.task, self.known, self.form, self.decode))
+    }
+
+    /// Appends its arguments, and tells whether there are no handles in them.
+    pub(crate) fn encode_plain(&self, bytes: &mut Vec<u8>) -> Result<bool, TaskError> {
         let (encoded, handles) = handle::collect(|| self.arguments.encode_into(bytes));
-        let is_plain = encoded.is_ok() && handles.is_empty();
-        is_plain.then_some((&self.task, self.known, self.form, self.decode))
+        encoded.map(|()| handles.is_empty())
     }
 
     /// What a stream of jobs, which has no cells, needs to know.

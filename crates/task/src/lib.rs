@@ -40,6 +40,7 @@ mod in_place;
 mod inherent;
 #[cfg(all(test, brigade_model))]
 mod models;
+mod pace;
 mod sync;
 #[cfg(test)]
 mod tests;

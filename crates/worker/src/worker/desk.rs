@@ -28,7 +28,7 @@ use super::queue::{Hand, Queue, Violation};
 use super::wire::{Owed, Wire};
 use super::{clock, violation};
 use crate::board::Lane;
-use crate::sync::atomic::AtomicBool;
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Condvar, IpcBytesReceiver, Mutex, MutexGuard};
 
 /// How old a reply may become before it is sent, in nanoseconds; also how often the timekeeper
@@ -53,6 +53,8 @@ pub(super) struct Desk {
     pub(super) mail: Condvar,
     /// Somebody was asked to stop.
     pub(super) stops: AtomicBool,
+    /// How often the timekeeper has looked; zero while it sleeps.
+    ticks: AtomicU64,
 }
 
 pub(super) struct State {
@@ -125,12 +127,18 @@ impl Desk {
             stand_in: Condvar::new(),
             mail: Condvar::new(),
             stops: AtomicBool::new(false),
+            ticks: AtomicU64::new(0),
         }
     }
 
     /// The way to the supervisor.
     pub(super) fn wire(&self) -> &Wire {
         &self.wire
+    }
+
+    /// How often the timekeeper has looked, which it does within each millisecond; zero while it sleeps.
+    pub(super) fn ticks(&self) -> u64 {
+        self.ticks.load(Ordering::Relaxed)
     }
 
     /// Takes in what a run thread has done, with its output, and tells it what to do next.
@@ -248,6 +256,7 @@ impl Desk {
     pub(super) fn next_errand(&self, watch: &mut Watch) -> Errand {
         let mut state = self.lock();
         loop {
+            self.ticks.store(watch.tick(), Ordering::Relaxed);
             let now = clock();
             let due = state.pending.oldest().map(|ended| ended + TICK);
             if !state.owed.is_empty() || due.is_some_and(|due| due <= now) {
@@ -262,6 +271,7 @@ impl Desk {
             }
             if due.is_none() && watch.may_sleep(&state) {
                 state.timekeeper = Timekeeper::Asleep;
+                self.ticks.store(0, Ordering::Relaxed);
                 state = self.rouse.wait(state).unwrap_or_else(PoisonError::into_inner);
                 state.timekeeper = Timekeeper::Awake;
             } else {
@@ -341,10 +351,17 @@ impl Desk {
 pub(super) struct Watch {
     received: u64,
     quiet: u32,
+    ticks: u64,
     has_stand_in: bool,
 }
 
 impl Watch {
+    /// Counts one look.
+    fn tick(&mut self) -> u64 {
+        self.ticks += 1;
+        self.ticks
+    }
+
     /// Notes that there is a stand-in now.
     pub(super) fn hired(&mut self) {
         self.has_stand_in = true;

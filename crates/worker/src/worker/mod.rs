@@ -27,6 +27,7 @@ mod nested;
 mod packet;
 mod pending;
 mod queue;
+mod stopwatch;
 mod threads;
 mod wire;
 

@@ -61,7 +61,7 @@ pub(super) fn main(desk: &Arc<Desk>) {
     while let Some((task, since)) = desk.next(done.take()) {
         let Task { ticket, seq, label, work, is_last } = task;
         occupy(Some(Occupation::Running(desk.home.pool, desk.worker, ticket)));
-        let context = Context::at(Arc::clone(&place), ticket, label.as_deref());
+        let mut context = Context::at(Arc::clone(&place), ticket, label.as_deref());
         let (result, arguments) = attempt(&context, work);
         context.close();
         occupy(Some(Occupation::Idle(desk.home.pool)));
