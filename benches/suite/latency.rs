@@ -57,6 +57,11 @@ pub(crate) fn run(section: &mut Section) {
     section.compare("One job at a time, p99", "µs", Better::Less, &[OURS], &p99);
     section.bar("p50 of ours / of the echo", Limit::AtMost(2.5), "×", p50.ratio(OURS, ECHO));
     section.bar("p99 of ours / of the echo", Limit::AtMost(4.0), "×", p99.ratio(OURS, ECHO));
+    let both = p99.find(OURS).zip(p50.find(ECHO));
+    let ratio = both.map(|(ours, echo)| {
+        Figures::new(ours.values.iter().zip(&echo.values).map(|(ours, echo)| ours / echo))
+    });
+    section.bar("p99 of ours / p50 of the echo", Limit::AtMost(4.0), "×", ratio);
     section.note(
         "A trip takes some 10 µs while the kernel has both sides on one processor, and some 80 µs while the one \
          that is woken sleeps on the other: which of the two it is changes from round to round, so look at the \

@@ -81,7 +81,9 @@ fn each(pids: impl IntoIterator<Item = u32>) -> f64 {
 
 fn look(workers: usize) -> Look {
     let pool = pools::strict(workers);
-    let answered = pools::let_each_answer(&pool, workers, Duration::from_millis(500));
+    let mut naps = [500, 2_000, 8_000].into_iter().map(Duration::from_millis);
+    let answered = naps.find_map(|nap| pools::let_each_answer(&pool, workers, nap));
+    let answered = answered.expect("a nap of some seconds is long enough");
     // Its threads go to sleep after the answer.
     thread::sleep(Duration::from_millis(50));
     let any = *answered.iter().next().expect("there are workers");
