@@ -24,7 +24,13 @@ pub(crate) fn run(section: &mut Section) {
     let pool = ProcessPool::builder().workers(2).max_output(1 << 30).build();
     let pool = &pool.expect("the pool starts");
     let echo = &Echo::start();
-    let peers = section.peers(&["executor", "pool", "loky", "procspawn"], 2);
+    let asked = [
+        ("executor", EXECUTOR),
+        ("pool", "Pool.apply_async"),
+        ("loky", "submit"),
+        ("procspawn", "Pool.spawn, serde_bytes"),
+    ];
+    let peers = asked.map(|(pool, name)| (section.peer(pool, 2), name));
     let mut lines: Vec<Line> = Vec::new();
     for &size in whole_or_quick(&SIZES[..], &SIZES[..4]) {
         let mut contest = Contest::default();
@@ -40,8 +46,8 @@ pub(crate) fn run(section: &mut Section) {
             }
             each(begin.elapsed())
         });
-        for (pool, peer) in &peers {
-            let name = if *pool == "executor" { EXECUTOR } else { *pool };
+        for (peer, name) in &peers {
+            let Some(peer) = peer else { continue };
             contest.add(format!("{} {name}", peer.version()), Who::Peer, move || {
                 let request = format!("echo {size}");
                 (0..times).map(|_| peer.ask_one(&request)).sum::<f64>() * 1e3 / number(times)
