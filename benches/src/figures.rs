@@ -1,12 +1,13 @@
-//! Medians, spreads, and the tables that they are printed in.
-
-#![expect(clippy::print_stdout, reason = "printing figures is what a benchmark is for")]
+//! What several rounds of one measurement gave: the median, and how far they lie apart.
 
 use std::fmt;
-use std::time::Duration;
 
-/// What several rounds of one measurement gave.
-#[derive(Clone, Debug)]
+use serde::{Deserialize, Serialize};
+
+use crate::amount::{amount, number, whole};
+
+/// The values of several rounds, sorted. There is at least one.
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Figures {
     sorted: Vec<f64>,
 }
@@ -24,21 +25,11 @@ impl Figures {
         Self { sorted }
     }
 
-    /// Of these durations, in milliseconds.
-    pub fn millis(durations: impl IntoIterator<Item = Duration>) -> Self {
-        Self::new(durations.into_iter().map(|duration| duration.as_secs_f64() * 1e3))
-    }
-
     /// The value below which this share of all lies: of several, the nearest.
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_precision_loss,
-        clippy::cast_sign_loss,
-        reason = "an index of a few thousand, rounded"
-    )]
     pub fn quantile(&self, share: f64) -> f64 {
         let last = self.sorted.len() - 1;
-        self.sorted[((last as f64 * share).round() as usize).min(last)]
+        let index = usize::try_from(whole(number(last) * share)).unwrap_or(last);
+        self.sorted[index.min(last)]
     }
 
     /// The middle one.
@@ -47,51 +38,16 @@ impl Figures {
     }
 }
 
-/// The median, and in brackets the smallest and the largest; `{:.2}` gives the digits.
+/// The median, and in brackets the least and the most, if there are several; `{:.2}` sets the digits.
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let digits = f.precision().unwrap_or(1);
+        if let [only] = self.sorted.as_slice() {
+            return f.write_str(&amount(*only));
+        }
         let (median, least, most) = (self.median(), self.quantile(0.0), self.quantile(1.0));
-        write!(f, "{median:.digits$} ({least:.digits$}–{most:.digits$})")
-    }
-}
-
-/// A table with a title and a head, printed when it is complete.
-#[derive(Debug)]
-pub struct Table {
-    title: String,
-    rows: Vec<Vec<String>>,
-}
-
-impl Table {
-    /// An empty one.
-    pub fn new(title: &str, head: &[&str]) -> Self {
-        Self { title: title.into(), rows: vec![head.iter().map(|&cell| cell.into()).collect()] }
-    }
-
-    /// Adds a row.
-    pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
-        self.rows.push(cells.into_iter().collect());
-    }
-
-    /// Prints it: the first column to the left, the others to the right.
-    pub fn print(&self) {
-        println!("\n{}\n", self.title);
-        let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
-        let width = |column| {
-            let cells = self.rows.iter().filter_map(|row| row.get(column));
-            cells.map(|cell: &String| cell.chars().count()).max().unwrap_or(0)
-        };
-        let widths: Vec<usize> = (0..columns).map(width).collect();
-        for row in &self.rows {
-            let cells = row.iter().zip(&widths).enumerate();
-            let line: Vec<String> = cells
-                .map(|(column, (cell, &width))| match column {
-                    0 => format!("{cell:<width$}"),
-                    _ => format!("{cell:>width$}"),
-                })
-                .collect();
-            println!("  {}", line.join("  ").trim_end());
+        match f.precision() {
+            Some(digits) => write!(f, "{median:.digits$} ({least:.digits$}–{most:.digits$})"),
+            None => write!(f, "{} ({}–{})", amount(median), amount(least), amount(most)),
         }
     }
 }
@@ -102,10 +58,10 @@ mod tests {
 
     #[test]
     fn the_median_stands_between_least_and_most() {
-        let figures = Figures::new([5.0, 1.0, 2.0]);
-        assert_eq!(figures.to_string(), "2.0 (1.0–5.0)");
-        assert_eq!(format!("{figures:.0}"), "2 (1–5)");
-        assert_eq!(Figures::millis([Duration::from_micros(1500)]).to_string(), "1.5 (1.5–1.5)");
+        let figures = Figures::new([5.0, 1000.0, 2.0]);
+        assert_eq!(figures.to_string(), "5.0 (2.0–1,000)");
+        assert_eq!(format!("{figures:.0}"), "5 (2–1000)");
+        assert_eq!(Figures::new([5.0]).to_string(), "5.0");
     }
 
     #[test]

@@ -44,6 +44,40 @@ pub fn parent(pid: u32) -> io::Result<u32> {
     parent.ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
 
+/// Begins a new look at the most memory that this process has had: see [`most_memory`].
+///
+/// # Panics
+///
+/// If the system does not allow it.
+pub fn forget_most_memory() {
+    fs::write("/proc/self/clear_refs", "5").expect("a process may do that for itself");
+}
+
+/// The most memory that this process has had since [`forget_most_memory`], and what it has now, in KiB.
+///
+/// # Panics
+///
+/// If the system does not tell.
+pub fn most_memory() -> (f64, f64) {
+    let status = fs::read_to_string("/proc/self/status").expect("a process has a status");
+    let line = |name: &str| {
+        let value = status.lines().find_map(|line| line.strip_prefix(name));
+        let value = value.and_then(|value| value.trim().strip_suffix("kB")?.trim().parse().ok());
+        value.expect("the status has its memory")
+    };
+    (line("VmHWM:"), line("VmRSS:"))
+}
+
+/// The processor time of this thread so far.
+///
+/// # Panics
+///
+/// If the system does not tell.
+pub fn time_of_thread() -> Duration {
+    let time = nix::time::clock_gettime(nix::time::ClockId::CLOCK_THREAD_CPUTIME_ID);
+    Duration::from(time.expect("each thread has a clock"))
+}
+
 /// The processor time, user and system, of all descendants of this process that have been waited
 /// for, theirs included.
 ///

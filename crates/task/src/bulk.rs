@@ -5,13 +5,14 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use brigade_protocol::codec::push_written;
 use brigade_protocol::error::{Certificate, JobError};
 use brigade_protocol::id::JobId;
 use brigade_protocol::message::Form;
 
 use crate::ends::{Ends, Piece};
-use crate::host::{RunHost, SubmittedRun};
-use crate::job::{self, Arguments, Decode, Job};
+use crate::host::{Host, SubmittedRun};
+use crate::job::{self, Arguments, Decode, Job, Plain};
 use crate::task::Task;
 
 /// The most jobs that are handed over as one run.
@@ -34,7 +35,6 @@ pub(crate) struct Bulk<T> {
     pub(crate) jobs: usize,
     /// Their arguments.
     pub(crate) bytes: usize,
-    scratch: Vec<u8>,
 }
 
 /// A run that is being filled.
@@ -72,6 +72,28 @@ impl<T> Clone for Kind<T> {
     }
 }
 
+impl<T> Open<T> {
+    fn new(number: u64, &(task, known, form, decode): &Plain<'_, T>) -> Self {
+        let kind = Kind { task: task.clone(), known, form, decode };
+        let arguments = Vec::with_capacity(1024);
+        Self { kind, number, count: 0, longest: 0, bytes: 0, arguments }
+    }
+
+    /// Whether a call of this kind, with this number, can be the next of this run.
+    fn goes_on(&self, number: u64, &(task, known, form, decode): &Plain<'_, T>) -> bool {
+        self.number + u64::from(self.count) == number
+            && self.count < MOST_JOBS
+            && self.arguments.len() < MOST_BYTES
+            && self.kind.form == form
+            && std::ptr::fn_addr_eq(self.kind.decode, decode)
+            && match (self.kind.known, known) {
+                (Some(one), Some(other)) => std::ptr::eq(one, other),
+                (None, None) => self.kind.task == *task,
+                _ => false,
+            }
+    }
+}
+
 impl<T> Bulk<T> {
     pub(crate) fn new() -> Self {
         Self {
@@ -81,58 +103,45 @@ impl<T> Bulk<T> {
             piece: None,
             jobs: 0,
             bytes: 0,
-            scratch: Vec::new(),
         }
     }
 
     /// Takes a job that can travel in a run, with its number in the map. False if it can not.
     pub(crate) fn push<A: Arguments>(
         &mut self,
-        host: &dyn RunHost,
+        host: &dyn Host,
         number: u64,
         job: &Job<T, A>,
     ) -> bool {
-        self.scratch.clear();
-        let Some((task, known, form, decode)) = job.push_plain(&mut self.scratch) else {
+        let Some(plain) = job.plain() else { return false };
+        if !self.open.as_ref().is_some_and(|open| open.goes_on(number, &plain)) {
+            self.flush(host);
+        }
+        let open = self.open.get_or_insert_with(|| Open::new(number, &plain));
+        let before = open.arguments.len();
+        let mut is_plain = false;
+        let pushed = push_written(&mut open.arguments, |bytes| {
+            job.encode_plain(bytes).map(|without_handles| is_plain = without_handles)
+        });
+        // What cannot be encoded is told in the usual way.
+        let Some(length) = pushed.ok().filter(|length| is_plain && *length <= LONGEST) else {
+            open.arguments.truncate(before);
             return false;
         };
-        if self.scratch.len() > LONGEST {
-            return false;
-        }
-        let goes_on = self.open.as_ref().is_some_and(|open| {
-            open.number + u64::from(open.count) == number
-                && open.count < MOST_JOBS
-                && open.arguments.len() < MOST_BYTES
-                && open.kind.form == form
-                && std::ptr::fn_addr_eq(open.kind.decode, decode)
-                && match (open.kind.known, known) {
-                    (Some(one), Some(other)) => std::ptr::eq(one, other),
-                    (None, None) => open.kind.task == *task,
-                    _ => false,
-                }
-        });
-        if !goes_on {
-            self.flush(host);
-            let kind = Kind { task: task.clone(), known, form, decode };
-            let arguments = Vec::with_capacity(1024);
-            self.open = Some(Open { kind, number, count: 0, longest: 0, bytes: 0, arguments });
-        }
-        if let Some(open) = &mut self.open {
-            brigade_protocol::codec::push_bytes(&self.scratch, &mut open.arguments);
-            open.count += 1;
-            open.longest = open.longest.max(self.scratch.len());
-            open.bytes += self.scratch.len();
-        }
+        open.count += 1;
+        open.longest = open.longest.max(length);
+        open.bytes += length;
         self.jobs += 1;
-        self.bytes += self.scratch.len();
+        self.bytes += length;
         true
     }
 
     /// Hands over the run that is being filled.
-    pub(crate) fn flush(&mut self, host: &dyn RunHost) {
-        let Some(Open { kind, number, count, longest, bytes, arguments }) = self.open.take() else {
-            return;
-        };
+    pub(crate) fn flush(&mut self, host: &dyn Host) {
+        // It is empty if the first job could not travel in it.
+        let Some(open) = self.open.take().filter(|open| open.count > 0) else { return };
+        let host = host.runs().expect("jobs are put in runs for a host that takes them");
+        let Open { kind, number, count, longest, bytes, arguments } = open;
         let job = host.new_ids(count);
         self.sent.push_back(Sent { kind: kind.clone(), number, count, job, bytes });
         let Kind { task, known, form, .. } = kind;

@@ -40,22 +40,6 @@ pub struct Context {
     host: OnceLock<Arc<dyn Host>>,
 }
 
-/// What is left of a context.
-#[doc(hidden)]
-pub struct Closed(Arc<dyn Place>);
-
-impl Closed {
-    /// For the first attempt in this place.
-    pub fn new(place: Arc<dyn Place>) -> Self {
-        Self(place)
-    }
-
-    /// The context of the next attempt.
-    pub fn open(self, ticket: Ticket, label: Option<&str>) -> Context {
-        Context::at(self.0, ticket, label)
-    }
-}
-
 impl Context {
     /// The context of one attempt, which runs in this place and whose jobs do.
     ///
@@ -83,14 +67,22 @@ impl Context {
         Self { ticket, label: label.map(Into::into), place, host: OnceLock::new() }
     }
 
-    /// The attempt has ended: no more jobs can be submitted in its name. The context of the next one in this
-    /// place may be made of what is left.
+    /// The attempt has ended: no more jobs can be submitted in its name.
     #[doc(hidden)]
-    pub fn close(mut self) -> Closed {
+    pub fn close(&mut self) {
         if let Some(host) = self.host.take() {
             host.close();
         }
-        Closed(self.place)
+    }
+
+    /// Becomes the context of the next attempt in this place, after that of the last one was
+    /// [closed](Self::close).
+    #[doc(hidden)]
+    pub fn renew(&mut self, ticket: Ticket, label: Option<&str>) {
+        self.ticket = ticket;
+        if self.label.is_some() || label.is_some() {
+            self.label = label.map(Into::into);
+        }
     }
 
     /// The job's id.

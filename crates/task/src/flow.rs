@@ -18,16 +18,13 @@ use crate::executor::prepare;
 use crate::future::Future;
 use crate::host::{Admission, Host, Submission};
 use crate::job::{Arguments, Job};
+use crate::pace::Pace;
 
 /// The most bytes of arguments that are undelivered.
 const MOST_BYTES: usize = 8 * 1024 * 1024;
 
 /// How many jobs are handed over at once.
 const BATCH: usize = 256;
-
-/// An input that takes longer than this for a job is slow: its jobs are handed over one by one, and a
-/// result that is there does not wait for it.
-const SLOW: Duration = Duration::from_micros(200);
 
 /// See the [module documentation](self).
 pub(crate) struct Flow<T, I: Iterator> {
@@ -38,9 +35,8 @@ pub(crate) struct Flow<T, I: Iterator> {
     ahead: Option<I::Item>,
     /// The input is being asked for a job; if that is so when it is asked again, it panicked.
     pulling: bool,
-    slow: bool,
-    /// When it was last asked for a job, or is about to be.
-    clock: Instant,
+    /// If it is slow, its jobs are handed over one by one, and a result that is there does not wait for it.
+    pace: Pace,
     /// When jobs were last handed over, or the reading ahead began.
     handed_over: Instant,
     /// The host was told that there is an input.
@@ -56,6 +52,8 @@ pub(crate) struct Flow<T, I: Iterator> {
     bytes: usize,
     next: usize,
     pub(crate) buffer: Option<usize>,
+    /// With so many undelivered ones it is worth while to read on.
+    low: usize,
     pub(crate) patience: Option<Duration>,
     /// When it was begun.
     begun: Option<Instant>,
@@ -73,8 +71,7 @@ impl<T, I: Iterator> Flow<T, I> {
             input: Some(input),
             ahead: None,
             pulling: false,
-            slow: false,
-            clock: Instant::now(),
+            pace: Pace::new(),
             handed_over: Instant::now(),
             announced: false,
             batch: Vec::new(),
@@ -84,6 +81,7 @@ impl<T, I: Iterator> Flow<T, I> {
             bytes: 0,
             next: 0,
             buffer: None,
+            low: 0,
             patience: None,
             begun: None,
         }
@@ -101,16 +99,23 @@ impl<T, I: Iterator> Flow<T, I> {
         self.buffer.unwrap_or_else(|| self.host.appetite()).max(1)
     }
 
-    fn has_room(&self) -> bool {
+    /// Whether there is room for one more, of `most` in all.
+    fn has_room(&self, most: usize) -> bool {
         let undelivered = self.unfinished();
         let bytes = self.bytes + self.bulk.as_ref().map_or(0, |bulk| bulk.bytes);
-        undelivered == 0 || (undelivered < self.most() && bytes < MOST_BYTES)
+        undelivered == 0 || (undelivered < most && bytes < MOST_BYTES)
     }
 
     /// Whether so much has been delivered that it is worth while to read on: a quarter at a time.
-    pub(crate) fn is_low(&self) -> bool {
+    pub(crate) fn is_low(&mut self) -> bool {
+        let unfinished = self.unfinished();
+        // How many there may be changes slowly: it is asked for once in a while.
+        if unfinished > self.low && !unfinished.is_multiple_of(64) {
+            return false;
+        }
         let most = self.most();
-        self.unfinished() <= most - most.div_ceil(4)
+        self.low = most - most.div_ceil(4);
+        unfinished <= self.low
     }
 
     /// How many jobs have been pulled and not delivered.
@@ -138,9 +143,7 @@ impl<T, I: Iterator> Flow<T, I> {
         self.pulling = true;
         let job = input.next();
         self.pulling = false;
-        let now = Instant::now();
-        self.slow = now.duration_since(self.clock) > SLOW;
-        self.clock = now;
+        self.pace.step();
         if job.is_none() {
             self.end_input();
         }
@@ -156,8 +159,8 @@ impl<T, I: Iterator> Flow<T, I> {
 
     /// Hands over what is held back: before it is waited for, too, for an input that panicked left it so.
     pub(crate) fn flush(&mut self) {
-        if let (Some(bulk), Some(host)) = (&mut self.bulk, self.host.runs()) {
-            bulk.flush(host);
+        if let Some(bulk) = &mut self.bulk {
+            bulk.flush(&*self.host);
         }
         self.flush_batch();
     }
@@ -213,10 +216,11 @@ impl<T, A: Arguments, I: Iterator<Item = Job<T, A>>> Flow<T, I> {
         mut note: impl FnMut(usize, &Future<T>),
     ) {
         self.begin();
-        self.clock = Instant::now();
-        self.handed_over = self.clock;
-        while self.has_room() && !self.is_late() {
-            if self.slow && is_ready(self) {
+        self.pace.resume();
+        self.handed_over = self.pace.read();
+        let most = self.most();
+        while self.has_room(most) && !self.is_late() {
+            if self.pace.is_slow() && is_ready(self) {
                 break;
             }
             let Some(job) = self.pull() else { break };
@@ -232,18 +236,19 @@ impl<T, A: Arguments, I: Iterator<Item = Job<T, A>>> Flow<T, I> {
                     break;
                 }
                 admission = self.host.admit(true);
-                self.clock = Instant::now();
+                self.pace.resume();
             }
             let (host, number) = (Arc::clone(&self.host), self.next);
             let (submission, future) =
                 prepare(&host, job, host.new_id(), Arc::default(), admission);
-            let bytes = submission.arguments.as_ref().map_or(0, Vec::len);
+            let blobs = usize::try_from(submission.blobs.bytes()).unwrap_or(usize::MAX);
+            let bytes = submission.arguments.as_ref().map_or(0, Vec::len).saturating_add(blobs);
             note(number, &future);
             self.next += 1;
             self.bytes += bytes;
             self.undelivered.insert(number, Undelivered { future, bytes });
             self.batch.push(submission);
-            if self.slow || self.batch.len() >= BATCH {
+            if self.pace.is_slow() || self.batch.len() >= BATCH {
                 self.flush();
             }
         }
@@ -257,17 +262,17 @@ impl<T, A: Arguments, I: Iterator<Item = Job<T, A>>> Flow<T, I> {
         }
         // What came before must not be overtaken.
         self.flush_batch();
-        let (Some(bulk), Some(host)) = (&mut self.bulk, self.host.runs()) else { return false };
-        if !bulk.push(host, self.next as u64, job) {
+        let Some(bulk) = &mut self.bulk else { return false };
+        if !bulk.push(&*self.host, self.next as u64, job) {
             // Nor must this be.
-            bulk.flush(host);
+            bulk.flush(&*self.host);
             return false;
         }
         self.next += 1;
         // No job waits here for long.
-        if self.slow || self.clock.duration_since(self.handed_over) > SLOW {
-            bulk.flush(host);
-            self.handed_over = self.clock;
+        if self.pace.is_news() && self.pace.is_due(self.handed_over) {
+            bulk.flush(&*self.host);
+            self.handed_over = self.pace.read();
         }
         true
     }

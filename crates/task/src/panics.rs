@@ -13,8 +13,8 @@ use brigade_protocol::message::TaskError;
 thread_local! {
     /// Whether this thread is running a job.
     static RUNNING: Cell<bool> = const { Cell::new(false) };
-    /// The panic that is unwinding the job.
-    static NOTED: Cell<Option<Note>> = const { Cell::new(None) };
+    /// The panic that is unwinding the job. In a box, for it is taken out and put back for each job.
+    static NOTED: Cell<Option<Box<Note>>> = const { Cell::new(None) };
 }
 
 struct Note {
@@ -57,7 +57,7 @@ fn put_before() {
         } else if cfg!(panic = "abort") {
             print(info);
         } else {
-            NOTED.set(Some(Note::of(info, with_backtrace)));
+            NOTED.set(Some(Box::new(Note::of(info, with_backtrace))));
         }
     }));
 }
@@ -70,7 +70,7 @@ pub fn catch<T>(job: impl FnOnce() -> T) -> Result<T, TaskError> {
     // What the job borrows, it does not touch again after a panic.
     let result = panic::catch_unwind(AssertUnwindSafe(|| brigade_runs_the_job(job)));
     let result = result.map_err(|payload| {
-        let note = NOTED.take().unwrap_or_else(|| Note::without_hook(payload.as_ref()));
+        let note = NOTED.take().map_or_else(|| Note::without_hook(payload.as_ref()), |note| *note);
         drop_quietly(payload);
         let backtrace = note.backtrace.map(|backtrace| shorten(&backtrace.to_string()));
         TaskError::panicked(note.message, note.location, backtrace)

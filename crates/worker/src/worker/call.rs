@@ -3,16 +3,18 @@
 use std::sync::Arc;
 
 use brigade_protocol::codec::{MESSAGE_BUDGET, OVERHEAD};
+use brigade_protocol::id::{JobId, Ticket};
 use brigade_protocol::message::{TaskError, TaskErrorKind};
-use brigade_task::context::Closed;
 use brigade_task::host::Place;
-use brigade_task::{Registry, panics};
+use brigade_task::outside::{self, Blobs};
+use brigade_task::{Context, Registry, buffers, panics};
 
-use super::clock;
+use super::desk::Desk;
+use super::large::{self, Gathered};
 use super::meter::Meter;
 use super::packet::Call;
 use super::pending::{Done, Output};
-use super::wire::Wire;
+use super::stopwatch::Stopwatch;
 use crate::board::Lane;
 
 /// A buffer that an unusually large output has made larger than this is not kept.
@@ -24,39 +26,44 @@ const LONGEST_LOCATION: usize = 8 * 1024;
 /// Runs the calls of one run thread, one at a time.
 pub(super) struct Runner<'a> {
     registry: &'a Registry,
-    /// It is there between two calls.
-    place: Option<Closed>,
+    context: Context,
     max_output: u64,
     output: Vec<u8>,
+    /// What that has left outside.
+    blobs: Blobs,
     meter: Meter,
+    stopwatch: Stopwatch,
 }
 
 impl<'a> Runner<'a> {
     /// Made by the thread that runs the calls.
     pub(super) fn new(registry: &'a Registry, place: Arc<dyn Place>, max_output: u64) -> Self {
-        let place = Some(Closed::new(place));
-        Self { registry, place, max_output, output: Vec::new(), meter: Meter::new() }
+        let (output, meter, stopwatch) = (Vec::new(), Meter::new(), Stopwatch::default());
+        let (context, blobs) = (Context::at(place, Ticket::from(JobId(0)), None), Blobs::default());
+        Self { registry, context, max_output, output, blobs, meter, stopwatch }
     }
 
     /// Runs a call that has been started at `since`. An output that is too large for a message is
     /// sent at once.
-    pub(super) fn run(&mut self, call: &Call<'_>, since: u64, lane: &Lane, wire: &Wire) -> Done {
+    pub(super) fn run(&mut self, call: &Call<'_>, since: u64, lane: &Lane, desk: &Desk) -> Done {
         if self.output.capacity() > KEPT {
-            self.output = Vec::new();
+            buffers::give(std::mem::take(&mut self.output));
         }
         self.output.clear();
         let result = self.attempt(call);
-        let elapsed = clock().saturating_sub(since);
+        let elapsed = self.stopwatch.lap(since, desk.ticks());
         lane.finish(call.seq);
         let result = match result {
             Err(error) => {
                 let usage = self.meter.failed(elapsed);
                 Err(Box::new(TaskError { usage, ..cut(error) }))
             }
-            Ok(()) if self.output.len() <= MESSAGE_BUDGET - OVERHEAD => Ok(Output::Inline),
+            Ok(()) if self.output.len() <= MESSAGE_BUDGET - OVERHEAD && self.blobs.is_empty() => {
+                Ok(Output::Inline)
+            }
             Ok(()) => {
-                wire.parts(call.ticket, &self.output);
-                Ok(Output::Parts(self.output.len() as u64))
+                let blobs = std::mem::take(&mut self.blobs);
+                Ok(Output::Parts(large::send(desk, call.ticket, &self.output, &blobs)))
             }
         };
         if result.is_ok() {
@@ -75,14 +82,18 @@ impl<'a> Runner<'a> {
             let message = format!("no task number {}", call.task);
             return Err(TaskError::new(TaskErrorKind::BadArguments, message));
         };
-        let place = self.place.take().expect("one call at a time");
-        let context = place.open(call.ticket, call.label);
-        let output = &mut self.output;
-        let result = panics::catch(|| (task.entry)(&context, call.form, call.arguments, output));
-        self.place = Some(context.close());
+        let Self { context, output, .. } = self;
+        context.renew(call.ticket, call.label);
+        let given = call.large.map(Gathered::blobs).unwrap_or_default();
+        let (result, blobs) = outside::call(given, || {
+            panics::catch(|| (task.entry)(context, call.form, call.arguments, output))
+        });
+        context.close();
+        self.blobs = blobs;
         result??;
-        let (length, most) = (self.output.len(), self.max_output);
-        if length as u64 > most {
+        let length = self.output.len() as u64 + self.blobs.bytes();
+        let most = self.max_output;
+        if length > most {
             let message =
                 format!("output of {length} bytes is larger than the limit of {most} bytes");
             return Err(TaskError::new(TaskErrorKind::BadOutput, message));

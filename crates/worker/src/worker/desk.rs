@@ -20,6 +20,7 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use brigade_protocol::id::Ticket;
+use brigade_task::buffers;
 
 use super::converse::Conversations;
 use super::packet::Message;
@@ -28,7 +29,7 @@ use super::queue::{Hand, Queue, Violation};
 use super::wire::{Owed, Wire};
 use super::{clock, violation};
 use crate::board::Lane;
-use crate::sync::atomic::AtomicBool;
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Condvar, IpcBytesReceiver, Mutex, MutexGuard};
 
 /// How old a reply may become before it is sent, in nanoseconds; also how often the timekeeper
@@ -38,6 +39,9 @@ const TICK: u64 = 1_000_000;
 /// After so many ticks without a packet the timekeeper sleeps until it is roused: as long as
 /// packets keep coming, none of them has to wake it.
 const QUIET_TICKS: u32 = 10;
+
+/// When nothing has happened for so long, large buffers are not kept any more.
+const LINGER: Duration = Duration::from_secs(1);
 
 /// The desk.
 pub(super) struct Desk {
@@ -53,6 +57,10 @@ pub(super) struct Desk {
     pub(super) mail: Condvar,
     /// Somebody was asked to stop.
     pub(super) stops: AtomicBool,
+    /// How often the timekeeper has looked; zero while it sleeps.
+    ticks: AtomicU64,
+    /// Whether large values may be offered instead of sent.
+    direct: AtomicBool,
 }
 
 pub(super) struct State {
@@ -125,12 +133,29 @@ impl Desk {
             stand_in: Condvar::new(),
             mail: Condvar::new(),
             stops: AtomicBool::new(false),
+            ticks: AtomicU64::new(0),
+            direct: AtomicBool::new(true),
         }
     }
 
     /// The way to the supervisor.
     pub(super) fn wire(&self) -> &Wire {
         &self.wire
+    }
+
+    /// How often the timekeeper has looked, which it does within each millisecond; zero while it sleeps.
+    pub(super) fn ticks(&self) -> u64 {
+        self.ticks.load(Ordering::Relaxed)
+    }
+
+    /// Whether large values may be offered to the supervisor, which reads them by itself.
+    pub(super) fn is_direct(&self) -> bool {
+        self.direct.load(Ordering::Relaxed)
+    }
+
+    /// Large values are sent in parts from now on.
+    pub(super) fn forbid_direct(&self) {
+        self.direct.store(false, Ordering::Relaxed);
     }
 
     /// Takes in what a run thread has done, with its output, and tells it what to do next.
@@ -248,6 +273,7 @@ impl Desk {
     pub(super) fn next_errand(&self, watch: &mut Watch) -> Errand {
         let mut state = self.lock();
         loop {
+            self.ticks.store(watch.tick(), Ordering::Relaxed);
             let now = clock();
             let due = state.pending.oldest().map(|ended| ended + TICK);
             if !state.owed.is_empty() || due.is_some_and(|due| due <= now) {
@@ -262,8 +288,18 @@ impl Desk {
             }
             if due.is_none() && watch.may_sleep(&state) {
                 state.timekeeper = Timekeeper::Asleep;
-                state = self.rouse.wait(state).unwrap_or_else(PoisonError::into_inner);
+                self.ticks.store(0, Ordering::Relaxed);
+                let patience = if buffers::are_kept() { LINGER } else { Duration::MAX };
+                let woken = self.rouse.wait_timeout(state, patience);
+                let (woken, timeout) = woken.unwrap_or_else(PoisonError::into_inner);
+                state = woken;
                 state.timekeeper = Timekeeper::Awake;
+                if timeout.timed_out() {
+                    // Not under the lock: it takes the system some time.
+                    drop(state);
+                    buffers::release();
+                    state = self.lock();
+                }
             } else {
                 let patience = Duration::from_nanos(due.map_or(TICK, |due| due - now));
                 let woken = self.rouse.wait_timeout(state, patience);
@@ -301,7 +337,14 @@ impl Desk {
             Message::Calls(packet) => state.queue.push(packet),
             Message::Part(part) => {
                 state.owed.taken += 1;
-                state.queue.gather(&part).map(|()| 0)
+                state.queue.rooms.gather(&part).map(|()| 0)
+            }
+            Message::Expect(ticket, length) => {
+                let room = state.queue.rooms.expect(ticket, length);
+                room.map(|address| {
+                    state.owed.rooms.push((ticket, address));
+                    0
+                })
             }
             Message::Recall => {
                 let returned = state.queue.clear();
@@ -341,10 +384,17 @@ impl Desk {
 pub(super) struct Watch {
     received: u64,
     quiet: u32,
+    ticks: u64,
     has_stand_in: bool,
 }
 
 impl Watch {
+    /// Counts one look.
+    fn tick(&mut self) -> u64 {
+        self.ticks += 1;
+        self.ticks
+    }
+
     /// Notes that there is a stand-in now.
     pub(super) fn hired(&mut self) {
         self.has_stand_in = true;

@@ -29,6 +29,8 @@ pub(super) struct Sender {
 pub(super) struct Owed {
     /// Parts that were read.
     pub(super) taken: usize,
+    /// Where there is room for what is expected.
+    pub(super) rooms: Vec<(Ticket, u64)>,
     /// Answers to recalls: the calls that were given back.
     pub(super) returned: Vec<Vec<Ticket>>,
 }
@@ -36,7 +38,7 @@ pub(super) struct Owed {
 impl Owed {
     /// Whether there is nothing.
     pub(super) fn is_empty(&self) -> bool {
-        self.taken == 0 && self.returned.is_empty()
+        self.taken == 0 && self.rooms.is_empty() && self.returned.is_empty()
     }
 }
 
@@ -60,13 +62,6 @@ impl Wire {
     pub(super) fn grown(&self) {
         self.lock().send(&FromWorker::Grown);
     }
-
-    /// Sends an output that is too large for a message. Other messages may go between its parts.
-    pub(super) fn parts(&self, ticket: Ticket, output: &[u8]) {
-        for bytes in output.chunks(codec::PART) {
-            self.lock().send(&FromWorker::Part { ticket, bytes });
-        }
-    }
 }
 
 impl Sender {
@@ -80,6 +75,9 @@ impl Sender {
         for _ in 0..owed.taken {
             self.send(&FromWorker::Taken);
         }
+        for (ticket, address) in owed.rooms {
+            self.send(&FromWorker::Room { ticket, address });
+        }
         for tickets in owed.returned {
             // Two frames within their budget have fewer tickets than a message can carry.
             self.send(&FromWorker::Returned(tickets));
@@ -88,7 +86,7 @@ impl Sender {
 
     pub(super) fn send(&mut self, message: &FromWorker<'_>) {
         self.buffer.clear();
-        let encoded = codec::encode_value(message, &mut self.buffer);
+        let encoded = codec::encode_into(message, &mut self.buffer);
         if encoded.is_err() || self.buffer.len() > MAX_MESSAGE {
             // Every size is counted before: this is a bug of ours.
             broken(format_args!("its message of {} bytes is too long", self.buffer.len()));

@@ -1,0 +1,114 @@
+//! Whether an input is slow, without reading the clock for each of its items: that takes longer than some
+//! inputs take.
+
+use std::time::{Duration, Instant};
+
+use rustix::time::{ClockId, clock_gettime};
+
+/// An input that takes longer than this for an item is slow.
+const SLOW: Duration = Duration::from_micros(200);
+
+/// Of an input that takes less than this for an item, all items within one tick of the kernel's clock are
+/// timed together; to see that tick takes a fourth of the time that it takes to read the clock.
+const FAST: Duration = Duration::from_micros(1);
+
+/// The pace of one input.
+#[derive(Debug)]
+pub(crate) struct Pace {
+    /// When the clock was last read, and the tick then.
+    read: Instant,
+    tick: Option<(i64, i64)>,
+    /// How many items there were since.
+    items: u32,
+    fast: bool,
+    slow: bool,
+}
+
+impl Pace {
+    /// Of an input that has not been asked for anything.
+    pub(crate) fn new() -> Self {
+        Self { read: Instant::now(), tick: None, items: 0, fast: false, slow: false }
+    }
+
+    /// Whether the last item took long.
+    pub(crate) fn is_slow(&self) -> bool {
+        self.slow
+    }
+
+    /// When the clock was last read.
+    pub(crate) fn read(&self) -> Instant {
+        self.read
+    }
+
+    /// Whether the clock was read after the last item.
+    pub(crate) fn is_news(&self) -> bool {
+        self.items == 0
+    }
+
+    /// Whether something that was done at this time should be done again.
+    pub(crate) fn is_due(&self, done: Instant) -> bool {
+        self.slow || self.read.duration_since(done) > SLOW
+    }
+
+    /// The input is going to be asked, after a pause.
+    pub(crate) fn resume(&mut self) {
+        (self.read, self.tick, self.items) = (Instant::now(), Some(tick()), 0);
+    }
+
+    /// It has given an item.
+    pub(crate) fn step(&mut self) {
+        self.items += 1;
+        let tick = self.fast.then(tick);
+        if tick.is_some() && tick == self.tick {
+            self.slow = false;
+            return;
+        }
+        let now = Instant::now();
+        let each = now.duration_since(self.read) / self.items;
+        (self.fast, self.slow) = (each < FAST, each > SLOW);
+        (self.read, self.tick, self.items) = (now, tick, 0);
+    }
+}
+
+/// The kernel's coarse clock, in seconds and nanoseconds: it goes on by some milliseconds at a time.
+fn tick() -> (i64, i64) {
+    let now = clock_gettime(ClockId::MonotonicCoarse);
+    (now.tv_sec, now.tv_nsec)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn take(least: Duration) {
+        let start = Instant::now();
+        while start.elapsed() < least {}
+    }
+
+    #[test]
+    fn an_item_that_takes_long_is_seen_at_once_and_the_next_one_that_does_not() {
+        let mut pace = Pace::new();
+        pace.resume();
+        for _ in 0..1000 {
+            pace.step();
+        }
+        // Longer than a tick, whatever the kernel was built for.
+        take(Duration::from_millis(50));
+        pace.step();
+        take(2 * SLOW);
+        pace.step();
+        assert!(pace.is_slow());
+        pace.step();
+        assert!(!pace.is_slow());
+    }
+
+    #[test]
+    fn a_pause_is_not_the_inputs() {
+        let mut pace = Pace::new();
+        pace.step();
+        take(2 * SLOW);
+        pace.resume();
+        pace.step();
+        assert!(!pace.is_slow());
+    }
+}
