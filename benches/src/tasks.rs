@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::thread;
 use std::time::Duration;
 
-use brigade::{Context, task};
+use brigade::{Blob, Context, Shared, task};
 use serde_bytes::ByteBuf;
 
 use crate::process;
@@ -63,6 +63,23 @@ pub fn work(micros: u64) -> u64 {
 #[task]
 pub fn send_back(bytes: ByteBuf) -> ByteBuf {
     bytes
+}
+
+/// Gives a blob back.
+#[task]
+pub fn send_blob_back(blob: Blob) -> Blob {
+    blob
+}
+
+/// Reads all that is shared, waits for so many milliseconds until others have as well, and says how many KiB of
+/// memory this process has, proportionally.
+#[task]
+pub fn read_shared(data: Shared, millis: u64) -> f64 {
+    black_box(data.iter().map(|byte| u64::from(*byte)).sum::<u64>());
+    thread::sleep(Duration::from_millis(millis));
+    let memory = process::memory(std::process::id()).expect("a process may look at itself");
+    black_box(data.len());
+    memory.proportional
 }
 
 /// Asks a server, and says how many bytes it answered.

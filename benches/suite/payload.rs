@@ -5,16 +5,18 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use brigade::ProcessPool;
+use brigade::{Blob, ProcessPool};
 use brigade_benches::amount::{bytes, number, short};
 use brigade_benches::contest::{Contest, Rounds, Who};
 use brigade_benches::echo::Echo;
+use brigade_benches::figures::Figures;
 use brigade_benches::plot::{Axis, Chart, Curves, Line};
 use brigade_benches::section::{Better, Limit, Section};
 use brigade_benches::{tasks, whole_or_quick};
 use serde_bytes::ByteBuf;
 
-const OURS: &str = "brigade, serde_bytes";
+const OURS: &str = "brigade, Blob";
+const FIELDS: &str = "brigade, serde_bytes";
 const EXECUTOR: &str = "ProcessPoolExecutor";
 const COPY: &str = "memcpy, twice";
 const MIB: usize = 1024 * 1024;
@@ -38,6 +40,15 @@ pub(crate) fn run(section: &mut Section) {
         let times = (4 * MIB / size).clamp(1, 100);
         let each = move |took: Duration| took.as_secs_f64() * 1e3 / number(times);
         contest.add(OURS, Who::Ours, move || {
+            let inputs: Vec<_> = (0..times).map(|_| Blob::from(vec![7; size])).collect();
+            let begin = Instant::now();
+            for input in inputs {
+                let output = pool.submit(tasks::send_blob_back(input)).result();
+                assert_eq!(output.expect("it succeeds").len(), size);
+            }
+            each(begin.elapsed())
+        });
+        contest.add(FIELDS, Who::Ours, move || {
             let inputs: Vec<_> = (0..times).map(|_| ByteBuf::from(vec![7; size])).collect();
             let begin = Instant::now();
             for input in inputs {
@@ -92,6 +103,24 @@ pub(crate) fn run(section: &mut Section) {
         guide: None,
     };
     section.plot("payload", &Chart::Curves(curves));
+    share(section);
+}
+
+/// How many times its size 8 workers take that all have read what is shared with them.
+fn share(section: &mut Section) {
+    const WORKERS: usize = 8;
+    let (size, millis) = whole_or_quick((256 * MIB, 3_000), (4 * MIB, 300));
+    let pool = ProcessPool::builder().workers(WORKERS).build().expect("the pool starts");
+    let all = |data: Blob| {
+        let shared = pool.share(&data);
+        let jobs = (0..WORKERS).map(|_| tasks::read_shared(shared.clone(), millis));
+        let jobs: Vec<_> = jobs.map(|job| pool.submit(job)).collect();
+        jobs.into_iter().map(|job| job.result().expect("it succeeds")).sum::<f64>() * 1024.0
+    };
+    let alone = all(Blob::from(vec![7; 1]));
+    let taken = (all(Blob::from(vec![7; size])) - alone) / number(size);
+    let what = format!("{} shared with {WORKERS} workers: memory / size", bytes(number(size)));
+    section.bar(&what, Limit::AtMost(1.1), "×", Some(Figures::new([taken])));
 }
 
 fn judge(section: &mut Section, rounds: &Rounds<f64>) {
