@@ -25,7 +25,7 @@ fn main() -> brigade::Result<()> {
     let pool = ProcessPool::builder().workers(2).crash_retries(0).build()?;
     let ways = ["error", "panic", "abort", "exit", "hang", "nothing at all"];
     let submit = |way: &str| {
-        pool.submit(misbehave(way.to_owned()).label(way).timeout(Duration::from_millis(300)))
+        pool.submit(misbehave(way.to_owned()).label(way).timeout(Duration::from_secs(2)))
     };
     let futures: Vec<_> = ways.into_iter().map(submit).collect();
     for (way, future) in ways.into_iter().zip(futures) {
