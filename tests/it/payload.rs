@@ -11,8 +11,12 @@ use crate::pools::{assert_staffed, builder, error, occupy, outcome, pool, tell, 
 
 const MIB: usize = 1024 * 1024;
 
-/// Around the size of a message, of the transport's largest packet, and far beyond.
-const SIZES: [usize; 12] = [
+/// Large values are copied directly, or they travel in parts.
+const ROADS: [bool; 2] = [true, false];
+
+/// Around the size of a message, of the transport's largest packet, where the direct road begins (with
+/// the quotation marks, and brackets), and far beyond.
+const SIZES: [usize; 17] = [
     0,
     1,
     60 * 1024,
@@ -22,6 +26,11 @@ const SIZES: [usize; 12] = [
     64 * 1024 + 1,
     200 * 1024,
     212_992,
+    256 * 1024 - 5,
+    256 * 1024 - 4,
+    256 * 1024 - 3,
+    256 * 1024 - 2,
+    256 * 1024,
     MIB,
     5 * MIB + 7,
     20 * MIB,
@@ -41,21 +50,25 @@ fn fill(bytes: usize) -> Job<String> {
 
 #[test]
 fn arguments_of_any_size_arrive_whole() {
-    let pool = pool(2);
-    let jobs: Vec<_> = SIZES.map(|size| (size, pool.submit(measure(size)))).into();
-    for (size, job) in jobs {
-        assert_eq!(value(job), measured(size));
+    for direct in ROADS {
+        let pool = builder(2).direct(direct).build().unwrap();
+        let jobs: Vec<_> = SIZES.map(|size| (size, pool.submit(measure(size)))).into();
+        for (size, job) in jobs {
+            assert_eq!(value(job), measured(size), "direct: {direct}");
+        }
     }
 }
 
 #[test]
 fn outputs_of_any_size_arrive_whole() {
-    let pool = pool(2);
-    let jobs: Vec<_> = SIZES.map(|size| (size, pool.submit(fill(size)))).into();
-    for (size, job) in jobs {
-        let output = value(job);
-        assert_eq!(output.len(), size + 2, "with its quotation marks");
-        assert!(output.trim_matches('"').bytes().all(|byte| byte == b'x'));
+    for direct in ROADS {
+        let pool = builder(2).direct(direct).build().unwrap();
+        let jobs: Vec<_> = SIZES.map(|size| (size, pool.submit(fill(size)))).into();
+        for (size, job) in jobs {
+            let output = value(job);
+            assert_eq!(output.len(), size + 2, "with its quotation marks; direct: {direct}");
+            assert!(output.trim_matches('"').bytes().all(|byte| byte == b'x'));
+        }
     }
 }
 
@@ -72,7 +85,11 @@ fn an_output_may_be_as_large_as_the_limit_and_not_larger() {
 
 #[test]
 fn a_worker_that_stops_reading_holds_up_nobody_else() {
-    let pool = builder(2).prefetch(Prefetch::AtMost(2)).build().unwrap();
+    ROADS.into_iter().for_each(a_worker_that_stops_reading);
+}
+
+fn a_worker_that_stops_reading(direct: bool) {
+    let pool = builder(2).direct(direct).prefetch(Prefetch::AtMost(2)).build().unwrap();
     let gate = Gate::open();
     let (busy, mut visitors) = occupy(&pool, &gate, 2);
     let stopped = visitors.pop().unwrap();
@@ -92,9 +109,31 @@ fn a_worker_that_stops_reading_holds_up_nobody_else() {
     }
 }
 
+/// It cannot make room, so nothing is ever written to it.
+#[test]
+fn a_stopped_worker_is_killed_with_the_job_that_it_does_not_take() {
+    for direct in ROADS {
+        let pool = builder(1).direct(direct).build().unwrap();
+        let stopped = *assert_staffed(&pool, 1).iter().next().unwrap();
+        process::send(stopped, Signal::STOP);
+        let job = measure(4 * MIB).timeout(Duration::from_millis(200));
+        assert!(error(pool.submit(job)).is_timed_out(), "direct: {direct}");
+        let pid = told(pool.submit(tell("another"))).1;
+        assert_ne!(pid, stopped);
+        process::send(pid, Signal::STOP);
+        let future = pool.submit(measure(4 * MIB));
+        process::kill(pid);
+        assert_eq!(value(future), measured(4 * MIB), "the next worker takes it");
+    }
+}
+
 #[test]
 fn a_worker_that_dies_within_a_large_transfer_takes_nothing_with_it() {
-    let pool = pool(2);
+    ROADS.into_iter().for_each(a_worker_that_dies);
+}
+
+fn a_worker_that_dies(direct: bool) {
+    let pool = builder(2).direct(direct).build().unwrap();
     let pids: Vec<u32> = assert_staffed(&pool, 2).into_iter().collect();
     for victim in pids {
         let jobs = [measure(8 * MIB), fill(8 * MIB), measure(8 * MIB), fill(8 * MIB)];

@@ -145,6 +145,7 @@ fn a_worker_that_meddles_with_jobs_is_killed() {
         "submit parts that never came",
         "submit a long label",
         "submit many handles",
+        "submit many shares",
         "reserve twice",
         "reserve for another job",
         "abandon an outsider",

@@ -95,6 +95,14 @@ const TABLE: &[Row] = &[
     row("garble", "[50]", End::Crashes(SIGKILL, &["broke the protocol, so the supervisor killed it"])),
     row("lie", r#"["another"]"#, End::Crashes(SIGKILL, &["broke the protocol, so the supervisor killed it"])),
     row("lie", r#"["attempt"]"#, End::Crashes(SIGKILL, &["broke the protocol, so the supervisor killed it"])),
+    row("offer", r#"["what is not there"]"#, End::Crashes(SIGKILL, &["broke the protocol, so the supervisor killed it"])),
+    row("offer", r#"["what does not end"]"#, End::Crashes(SIGKILL, &["broke the protocol, so the supervisor killed it"])),
+    row("offer", r#"["more than is there"]"#, End::Crashes(SIGKILL, &["broke the protocol, so the supervisor killed it"])),
+    row("offer", r#"["another length"]"#, End::Crashes(SIGKILL, &["broke the protocol, so the supervisor killed it"])),
+    row("offer", r#"["more blobs than bytes"]"#, End::Crashes(SIGKILL, &["broke the protocol, so the supervisor killed it"])),
+    row("offer", r#"["twice"]"#, End::Crashes(SIGKILL, &["broke the protocol, so the supervisor killed it"])),
+    row("offer", r#"["room that nobody wants"]"#, End::Crashes(SIGKILL, &["broke the protocol, so the supervisor killed it"])),
+    row("offer", r#"["and mention something else"]"#, End::Crashes(SIGKILL, &["broke the protocol, so the supervisor killed it"])),
 ];
 
 #[test]

@@ -103,9 +103,9 @@ pub use brigade_supervisor::{
     ThreadPoolBuilder, WorkerInfo, protocol,
 };
 pub use brigade_task::{
-    AsCompleted, Context, Error, Executor, Future, Handle, Job, Map, MapUnordered, Registry,
-    Reserved, Result, ReturnWhen, Scope, Settlement, Task, Unfinished, Waited, as_completed, json,
-    task, wait,
+    AsCompleted, Blob, Context, Error, Executor, Future, Handle, Job, Map, MapUnordered, Registry,
+    Reserved, Result, ReturnWhen, Scope, Settlement, Shared, Task, Unfinished, Waited,
+    as_completed, json, task, wait,
 };
 pub use brigade_worker::{builtin, init, init_with, serve, serve_with};
 

@@ -100,6 +100,14 @@ fn errors() {
 }
 
 #[test]
+fn blobs() {
+    let pixels = 16 << 20;
+    let expected =
+        [format!("inverted {pixels} pixels, the first is 254"), format!("[{pixels}, {pixels}, 0]")];
+    assert_eq!(run("blobs"), expected);
+}
+
+#[test]
 fn lanes() {
     let lines = run("lanes");
     assert_eq!(lines.len(), 2);

@@ -14,8 +14,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     assert_eq!(hello.find("double"), Some(TaskId(0)));
 
     let (near, far) = handshake::channel_pair()?;
-    let spawn =
-        Spawn { worker: WorkerId(0), slot: SlotId(0), threads: 1, max_output: 1024, pool: 0 };
+    let spawn = Spawn {
+        worker: WorkerId(0),
+        slot: SlotId(0),
+        threads: 1,
+        max_output: 1024,
+        pool: 0,
+        direct: false,
+    };
     requests.send(&Request::Spawn(spawn), Some(far))?;
     println!("the worker program says {:?}", reports.receive()?);
 

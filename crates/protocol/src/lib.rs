@@ -16,6 +16,11 @@
 //!      │ ── ToWorker: Frame of calls ──────────────────────────────────────────────▶ │
 //!      │ ◀─────────────────────────────────────────────────── FromWorker: Replies ── │
 //!      │                                            │                                │
+//!      │ ── ToWorker: Expect ──────────────────────────────────────────────────────▶ │   (large values,
+//!      │ ◀────────────────────────────────────────────────────── FromWorker: Room ── │   copied directly)
+//!      │ ◀───────────────────────────────────────────────────── FromWorker: Offer ── │
+//!      │ ── ToWorker: Fetched ─────────────────────────────────────────────────────▶ │
+//!      │                                            │                                │
 //!      │ ◀──────────────────────── FromWorker: Submit, Reserve, Abandon, Cancel ──── │   (a running job
 //!      │ ── ToWorker: Accepted, now and then ──────────────────────────────────────▶ │   and others)
 //!      │ ◀────────────────────────────────────────────────────── FromWorker: Wait ── │
@@ -32,12 +37,14 @@
 //!
 //! * Every message is bincode (standard configuration) in one packet of at most
 //!   [`MAX_MESSAGE`](codec::MAX_MESSAGE) bytes; what is larger travels in
-//!   [parts](message::ToWorker::Part). A length that lies costs a bounded allocation at most (see
+//!   [parts](message::ToWorker::Part), or is copied by the supervisor alone from one address space to the
+//!   other, in both directions: see [`Expect`](message::ToWorker::Expect) and
+//!   [`Offer`](message::FromWorker::Offer). A length that lies costs a bounded allocation at most (see
 //!   [`codec`]), and bytes that trail a message are an error.
 //! * What the supervisor has under way to a worker fits the channel's buffer, so that sending never
 //!   blocks: unanswered frames of 118,784 bytes in all, counted with 2,048 for each; or half of that
 //!   beside two unread parts. What a job asked for counts as a part: it is answered with
-//!   [`Taken`](message::FromWorker::Taken).
+//!   [`Taken`](message::FromWorker::Taken). So do `Expect` and `Fetched`.
 //! * A worker may only answer a [`Ticket`](id::Ticket) that it holds, and only in the name of one may it
 //!   submit jobs, wait for them or ask about them. Anything else is a violation, upon which it is killed.
 //! * A worker gives [ids of its own](id::JobId::nested) to the jobs that its jobs submit. What it wants of
@@ -80,7 +87,7 @@ pub mod message;
 pub use ipc_channel;
 
 /// The version of this protocol. Supervisor and worker program must agree on it.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// The environment variable that makes a process a fork server: it holds the name at which the
 /// supervisor waits. A process that carries it must not build a pool, so nothing can multiply.

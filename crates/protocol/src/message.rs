@@ -6,6 +6,7 @@
 
 mod configuration;
 mod exit;
+mod large;
 mod nested;
 
 use std::fmt;
@@ -17,6 +18,7 @@ use crate::id::{JobId, Run, Seq, SlotId, TaskId, Ticket, WorkerId};
 
 pub use self::configuration::{Configuration, ConfigurationError, Initializer};
 pub use self::exit::Exit;
+pub use self::large::{DIRECT, Length, MOST_PIECES, MOST_SHARES, Piece};
 pub use self::nested::{
     LONGEST_LABEL, MOST_AWAITED, MOST_HANDLES, MOST_UNACCEPTED, Options, Question, Submit,
 };
@@ -153,7 +155,7 @@ pub enum Request {
 /// use brigade_protocol::message::{Request, Spawn};
 ///
 /// let (worker, slot) = (WorkerId(0), SlotId(0));
-/// let spawn = Spawn { worker, slot, threads: 1, max_output: 1024, pool: 0 };
+/// let spawn = Spawn { worker, slot, threads: 1, max_output: 1024, pool: 0, direct: true };
 /// let request = Request::Spawn(spawn);
 /// # assert!(matches!(request, Request::Spawn(_)));
 /// ```
@@ -169,6 +171,8 @@ pub struct Spawn {
     pub max_output: u64,
     /// Tells handles of this pool's jobs from those of others.
     pub pool: u64,
+    /// Whether it may [offer](FromWorker::Offer) large values.
+    pub direct: bool,
 }
 
 /// Fork server to supervisor.
@@ -293,6 +297,22 @@ pub enum ToWorker<'a> {
     Accepted(u32),
     /// Jobs to run, of one task, consecutive and without labels: a frame for which little is written.
     Run(Calls<'a>),
+    /// Make room for a large value: the arguments of this attempt, or an end that it waits for. Answered
+    /// with [`FromWorker::Room`]. If the value cannot be written there, it comes in parts.
+    Expect {
+        /// The attempt that it is for.
+        ticket: Ticket,
+        /// How many bytes it has.
+        length: u64,
+    },
+    /// What was [offered](FromWorker::Offer) has been read; or it cannot be, and must be sent in parts,
+    /// as everything from now on. Answered with [`FromWorker::Taken`].
+    Fetched {
+        /// The attempt.
+        ticket: Ticket,
+        /// Whether it has been read.
+        whole: bool,
+    },
 }
 
 /// A run of calls; they are run in this order.
@@ -411,13 +431,13 @@ pub enum Form {
 ///
 /// ```
 /// use brigade_protocol::codec::fits_inline;
-/// use brigade_protocol::message::Value;
+/// use brigade_protocol::message::{Length, Value};
 ///
 /// let output = [0; 1_000];
 /// let value = if fits_inline(output.len()) {
 ///     Value::Inline(&output)
 /// } else {
-///     Value::Parts(output.len() as u64) // which were sent before
+///     Value::Parts(Length::plain(output.len() as u64)) // which were sent before
 /// };
 /// assert!(matches!(value, Value::Inline(_)));
 /// ```
@@ -425,8 +445,8 @@ pub enum Form {
 pub enum Value<'a> {
     /// Here they are.
     Inline(#[serde(with = "serde_bytes", borrow)] &'a [u8]),
-    /// They came before, in parts that add up to this many bytes.
-    Parts(u64),
+    /// They came before, in parts that add up to this length or copied [directly](ToWorker::Expect).
+    Parts(Length),
 }
 
 /// Worker to supervisor.
@@ -498,6 +518,23 @@ pub enum FromWorker<'a> {
     Grown,
     /// Jobs of a [run](ToWorker::Run) that succeeded, one behind the other.
     Ran(#[serde(borrow)] Outputs<'a>),
+    /// The answer to [`ToWorker::Expect`]: there is room here, until the value is mentioned.
+    Room {
+        /// The attempt that the value is for.
+        ticket: Ticket,
+        /// Where it begins, in the address space of the worker.
+        address: u64,
+    },
+    /// A large value lies here: the output of this attempt, or the arguments of a job that it submits.
+    /// It stays so until it is [fetched](ToWorker::Fetched); only then it is mentioned.
+    Offer {
+        /// The attempt.
+        ticket: Ticket,
+        /// How long it is.
+        length: Length,
+        /// Where its bytes lie, in order. At most [`MOST_PIECES`].
+        pieces: Vec<Piece>,
+    },
 }
 
 /// The outputs of a run of jobs, of which each began when the one before had ended.

@@ -87,6 +87,7 @@ pub struct Builder {
     pub(crate) start_timeout: Duration,
     pub(crate) restarts: Option<RestartIntensity>,
     pub(crate) max_output: u64,
+    pub(crate) direct: bool,
     pub(crate) max_queued: Option<usize>,
     pub(crate) max_waiting: usize,
     pub(crate) adopt_orphans: bool,
@@ -110,6 +111,7 @@ impl Default for Builder {
             start_timeout: Duration::from_secs(4),
             restarts: None,
             max_output: 64 * 1024 * 1024,
+            direct: true,
             max_queued: None,
             max_waiting: 256,
             adopt_orphans: false,
@@ -325,6 +327,14 @@ impl Builder {
     /// ```
     pub fn max_output(mut self, bytes: u64) -> Self {
         self.max_output = bytes;
+        self
+    }
+
+    /// Whether large values may be copied directly between processes, if the system allows it. Otherwise
+    /// they travel in parts, which is for tests of that road.
+    #[doc(hidden)]
+    pub fn direct(mut self, direct: bool) -> Self {
+        self.direct = direct;
         self
     }
 

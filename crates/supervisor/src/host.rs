@@ -16,6 +16,7 @@ use brigade_task::bound::Bound;
 use brigade_task::cell::{Cell, park_until};
 use brigade_task::handle::Handles;
 use brigade_task::host::{self, Admission, Host, RunHost, SubmittedRun};
+use brigade_task::outside::Encoding;
 use brigade_task::registry::Registry;
 use brigade_task::task::Task;
 use rustc_hash::FxBuildHasher;
@@ -87,7 +88,7 @@ impl Shared {
         task: &str,
         known: Option<&'static Task>,
         form: Form,
-        arguments: Result<Vec<u8>, TaskError>,
+        arguments: Result<Encoding, TaskError>,
         options: Options,
         sink: Sink,
     ) -> Option<Submission> {
@@ -196,12 +197,14 @@ impl Host for Shared {
                 known,
                 form,
                 arguments,
+                blobs,
                 options,
                 handles,
                 cell,
                 permit,
             } = submission;
             let sink = Sink::cell(job, cell);
+            let arguments = arguments.map(|bytes| Encoding { bytes, blobs });
             let submission = self.submission(&task, known, form, arguments, options, sink)?;
             let handles = handles.jobs();
             Some(Submission { handles, permit, parent, ..submission })
@@ -388,9 +391,9 @@ pub(crate) fn unknown(job: JobId) -> JobError {
 }
 
 /// Arguments that no worker takes must not be sent to one.
-fn bounded(arguments: Vec<u8>) -> Result<Vec<u8>, TaskError> {
-    let length = arguments.len();
-    if length <= MAX_VALUE {
+fn bounded(arguments: Encoding) -> Result<Encoding, TaskError> {
+    let length = arguments.length().bytes;
+    if length <= MAX_VALUE as u64 {
         return Ok(arguments);
     }
     let message = format!("arguments of {length} bytes are longer than the limit of {MAX_VALUE}");

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use brigade_protocol::id::{JobId, SlotId};
 use brigade_protocol::message::TaskInfo;
-use brigade_task::Executor;
 use brigade_task::host::Host;
+use brigade_task::{Executor, Shared};
 
 use crate::builder::Builder;
 use crate::error::{StartError, WorkerInfo};
@@ -53,6 +53,32 @@ impl ProcessPool {
     /// ```
     pub fn builder() -> Builder {
         Builder::default()
+    }
+
+    /// Puts bytes into memory once, for all jobs that are given them: see [`Shared`].
+    ///
+    /// If the system does not allow that, the bytes are sent to each job as a
+    /// [`Blob`](brigade_task::Blob) is.
+    ///
+    /// ```
+    /// use brigade::{ProcessPool, Shared, task};
+    /// # brigade::test_support!();
+    ///
+    /// #[task]
+    /// fn at(data: Shared, place: usize) -> u8 {
+    ///     data[place]
+    /// }
+    ///
+    /// # fn main() -> brigade::Result<()> {
+    /// let pool = ProcessPool::builder().workers(2).build()?;
+    /// let data = pool.share(vec![7; 1_000_000]);
+    /// let (first, last) = (pool.submit(at(data.clone(), 0)), pool.submit(at(data, 999_999)));
+    /// assert_eq!((first.result()?, last.result()?), (7, 7));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn share(&self, data: impl AsRef<[u8]>) -> Shared {
+        Shared::between_processes(data.as_ref())
     }
 
     /// The tasks that the worker program offers.

@@ -137,7 +137,8 @@ impl Feed {
             return;
         }
         let (task, form, arguments, options) = job.into_parts();
-        let bytes = arguments.as_ref().map_or(0, Vec::len);
+        let bytes = arguments.as_ref().map_or(0, |arguments| arguments.length().bytes);
+        let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
         if !self.window.try_enter(bytes) {
             // What is held back here may be what the window waits for.
             self.flush();

@@ -9,7 +9,7 @@ use brigade_protocol::message::{Form, TaskInfo};
 use brigade_task::bound::Permit;
 use brigade_task::cell::Cell;
 use brigade_task::host::{Admission, Host};
-use brigade_task::{Context, Executor, Future};
+use brigade_task::{Context, Executor, Future, Shared};
 
 use crate::builder::check_range;
 use crate::error::StartError;
@@ -67,6 +67,28 @@ impl ThreadPool {
     /// ```
     pub fn builder() -> ThreadPoolBuilder {
         ThreadPoolBuilder::default()
+    }
+
+    /// Bytes for all jobs that are given them, as [`ProcessPool::share`](crate::ProcessPool::share): here
+    /// they are the same memory anyway.
+    ///
+    /// ```
+    /// use brigade::{Shared, ThreadPool, task};
+    ///
+    /// #[task]
+    /// fn at(data: Shared, place: usize) -> u8 {
+    ///     data[place]
+    /// }
+    ///
+    /// # fn main() -> brigade::Result<()> {
+    /// let pool = ThreadPool::builder().workers(2).build()?;
+    /// let data = pool.share([1, 2, 3]);
+    /// assert_eq!(pool.submit(at(data, 2)).result()?, 3);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn share(&self, data: impl AsRef<[u8]>) -> Shared {
+        Shared::here(data.as_ref())
     }
 
     /// The tasks of the pool's [registry](ThreadPoolBuilder::registry): those that jobs can call by name.

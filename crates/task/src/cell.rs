@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 use brigade_protocol::error::{JobError, WorkerInfo};
 use brigade_protocol::id::JobId;
 
+use crate::blob::outside::{Blobs, Encoding};
+use crate::buffers;
 use crate::panics;
 use crate::sync::thread::{self, Thread};
 use crate::sync::{Mutex, MutexGuard};
@@ -34,6 +36,9 @@ pub struct Settlement {
     pub job: JobId,
     /// Its encoded output, or why there is none.
     pub result: Result<Vec<u8>, JobError>,
+    /// The large [blobs](crate::Blob) that its output left outside when it was encoded.
+    #[doc(hidden)]
+    pub blobs: Blobs,
     /// How many attempts were begun.
     pub attempts: u32,
     /// The worker of the last attempt.
@@ -45,11 +50,23 @@ pub struct Settlement {
 }
 
 impl Settlement {
+    /// As [`Settlement::bare`], of an output that may have blobs.
+    #[doc(hidden)]
+    pub fn of(job: JobId, result: Result<Encoding, JobError>) -> Self {
+        let mut blobs = Blobs::default();
+        let result = result.map(|output| {
+            blobs = output.blobs;
+            output.bytes
+        });
+        Self { blobs, ..Self::bare(job, result) }
+    }
+
     /// The end of a job of which nothing is known but its result.
     #[doc(hidden)]
     pub fn bare(job: JobId, result: Result<Vec<u8>, JobError>) -> Self {
         let submitted = Duration::ZERO;
-        Self { tag: 0, job, result, attempts: 0, worker: None, submitted, ran: None }
+        let blobs = Blobs::default();
+        Self { tag: 0, job, result, blobs, attempts: 0, worker: None, submitted, ran: None }
     }
 }
 
@@ -62,6 +79,15 @@ pub struct Cell(Mutex<Place>);
 struct Place {
     settlement: Option<Settlement>,
     watchers: Vec<Watcher>,
+}
+
+/// What was a large output serves again.
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Some(Settlement { result: Ok(output), .. }) = self.settlement.take() {
+            buffers::give(output);
+        }
+    }
 }
 
 enum Watcher {

@@ -7,6 +7,7 @@ use std::sync::PoisonError;
 use brigade_protocol::codec;
 use brigade_protocol::error::JobError;
 
+use crate::blob::outside::{self, Blobs};
 use crate::sync::thread::{self, Thread};
 use crate::sync::{Mutex, MutexGuard};
 
@@ -27,6 +28,8 @@ struct State {
 pub(crate) struct Piece {
     count: u32,
     result: Result<Vec<u8>, JobError>,
+    /// What the output of a single one left outside.
+    blobs: Blobs,
     /// How much of it has been taken, and of how many jobs.
     taken: usize,
     jobs: u32,
@@ -34,10 +37,11 @@ pub(crate) struct Piece {
 
 impl Ends {
     /// Puts in the ends of so many jobs, from this number on: of each its output, as
-    /// [`push_output`](codec::push_output) writes it, or of a single one why it has none.
-    pub fn fill(&self, number: u64, count: u32, result: Result<Vec<u8>, JobError>) {
+    /// [`push_output`](codec::push_output) writes it, or of a single one why it has none. Only a
+    /// single one may have left blobs outside.
+    pub fn fill(&self, number: u64, count: u32, result: Result<Vec<u8>, JobError>, blobs: Blobs) {
         let mut state = self.lock();
-        state.pieces.insert(number, Piece { count, result, taken: 0, jobs: 0 });
+        state.pieces.insert(number, Piece { count, result, blobs, taken: 0, jobs: 0 });
         let awaited =
             |(_, wanted): &mut (Thread, u64)| (number..number + u64::from(count)).contains(wanted);
         let listener = state.listener.take_if(awaited);
@@ -95,6 +99,6 @@ impl Piece {
         let mut rest = &outputs[self.taken..];
         let (_, output) = codec::take_output(&mut rest).expect("there is an output for each");
         self.taken = outputs.len() - rest.len();
-        Some(Ok(decode(output)))
+        Some(Ok(outside::with(&self.blobs, || decode(output))))
     }
 }

@@ -230,7 +230,8 @@ impl<T, A: Arguments, I: Iterator<Item = Job<T, A>>> Flow<T, I> {
             let (host, number) = (Arc::clone(&self.host), self.next);
             let (submission, future) =
                 prepare(&host, job, host.new_id(), Arc::default(), admission);
-            let bytes = submission.arguments.as_ref().map_or(0, Vec::len);
+            let blobs = usize::try_from(submission.blobs.bytes()).unwrap_or(usize::MAX);
+            let bytes = submission.arguments.as_ref().map_or(0, Vec::len).saturating_add(blobs);
             note(number, &future);
             self.next += 1;
             self.bytes += bytes;

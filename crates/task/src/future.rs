@@ -11,6 +11,7 @@ use brigade_protocol::error::{Certificate, Failure, JobError};
 use brigade_protocol::id::JobId;
 use serde::de::DeserializeOwned;
 
+use crate::blob::outside;
 use crate::cell::{Cell, Settlement};
 use crate::handle::Handle;
 use crate::host::Host;
@@ -383,7 +384,8 @@ impl<T> Future<T> {
     fn read(&self, settlement: &Settlement) -> Result<T, JobError> {
         let output = settlement.result.as_ref().map_err(JobError::clone)?;
         let read = match &self.read {
-            Read::Decode(decode) => decode(output).map_err(|reason| job::not_a::<T>(&reason)),
+            Read::Decode(decode) => outside::with(&settlement.blobs, || decode(output))
+                .map_err(|reason| job::not_a::<T>(&reason)),
             Read::Take(take) => take().ok_or_else(|| "the value was taken before".to_owned()),
         };
         read.map_err(|text| {

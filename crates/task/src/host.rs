@@ -11,6 +11,7 @@ use brigade_protocol::error::JobError;
 use brigade_protocol::id::{JobId, Ticket};
 use brigade_protocol::message::{Form, Options, TaskError};
 
+use crate::blob::outside::Blobs;
 use crate::bound::Permit;
 use crate::cell::Cell;
 use crate::ends::Ends;
@@ -30,6 +31,8 @@ pub struct Submission {
     pub form: Form,
     /// Its encoded arguments, or why they do not encode.
     pub arguments: Result<Vec<u8>, TaskError>,
+    /// The large blobs that these left outside.
+    pub blobs: Blobs,
     /// How it is to be run.
     pub options: Options,
     /// The handles among its arguments: the host keeps the ends of their jobs until it has ended. It

@@ -8,6 +8,7 @@ use brigade_protocol::error::{Certificate, Failure, JobError};
 use brigade_protocol::id::{JobId, Ticket};
 use brigade_protocol::message::TaskError;
 
+use crate::blob::outside::Encoding;
 use crate::cell::{Cell, Settlement};
 use crate::context::Context;
 use crate::host::{Admission, Host, Place, Submission};
@@ -43,7 +44,7 @@ pub(crate) fn place() -> Arc<dyn Place> {
 }
 
 impl InPlace {
-    fn run(submission: &Submission) -> Result<Vec<u8>, Failure> {
+    fn run(submission: &Submission) -> Result<Encoding, Failure> {
         let arguments = submission.arguments.as_ref().map_err(TaskError::clone)?;
         let Some(task) = submission.known else {
             let reason = "only a job that was made by calling a task can be run in place";
@@ -51,9 +52,10 @@ impl InPlace {
         };
         let (ticket, label) = (first(submission.job), submission.options.label.as_deref());
         let context = Context::at(place(), ticket, label);
-        let mut output = Vec::new();
-        attempt(task, &context, submission.form, arguments, &mut output)?;
-        Ok(output)
+        let arguments = (&**arguments, submission.blobs.clone());
+        let mut bytes = Vec::new();
+        let blobs = attempt(task, &context, submission.form, arguments, &mut bytes)?;
+        Ok(Encoding { bytes, blobs })
     }
 }
 
@@ -84,7 +86,7 @@ impl Host for InPlace {
                     ..error.certificate().clone()
                 })
             });
-            cell.fill(Settlement::bare(job, result));
+            cell.fill(Settlement::of(job, result));
         }
     }
 

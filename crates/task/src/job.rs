@@ -12,6 +12,7 @@ use brigade_protocol::message::{Form, Options, TaskError, TaskErrorKind};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::blob::outside::{self, Blobs, Encoding};
 use crate::bound::Permit;
 use crate::cell::Cell;
 use crate::context::Context;
@@ -61,7 +62,12 @@ pub(crate) type Plain<'a, T> = (&'a Cow<'static, str>, Option<&'static Task>, Fo
 /// assert_eq!(jobs.map(|job| job.task().to_owned()), ["count", "pow"]);
 /// ```
 #[derive(Clone, Debug)]
-pub struct Encoded(Result<Vec<u8>, TaskError>, Handles);
+pub struct Encoded {
+    bytes: Result<Vec<u8>, TaskError>,
+    handles: Handles,
+    /// What they left outside.
+    blobs: Blobs,
+}
 
 /// What the arguments of a job can be: a tuple of anything that implements `Serialize`, or [`Encoded`].
 ///
@@ -131,13 +137,18 @@ impl<A: Serialize> Arguments for A {
 
 impl Arguments for Encoded {
     fn encode_into(&self, bytes: &mut Vec<u8>) -> Result<(), TaskError> {
-        self.1.note();
-        bytes.extend_from_slice(self.0.as_ref().map_err(TaskError::clone)?);
+        self.handles.note();
+        let own = self.bytes.as_ref().map_err(TaskError::clone)?;
+        if !outside::leave_again(&self.blobs) {
+            let message = "arguments with large blobs cannot be encoded by themselves";
+            return Err(TaskError::new(TaskErrorKind::BadArguments, message));
+        }
+        bytes.extend_from_slice(own);
         Ok(())
     }
 
     fn size_hint(&self) -> usize {
-        self.0.as_ref().map_or(0, Vec::len)
+        self.bytes.as_ref().map_or(0, Vec::len)
     }
 }
 
@@ -167,8 +178,8 @@ impl<T: DeserializeOwned> Job<T> {
     /// # Ok::<(), brigade::Error>(())
     /// ```
     pub fn call<A: Serialize>(task: impl Into<Cow<'static, str>>, arguments: A) -> Self {
-        let (encoded, handles) = handle::collect(|| arguments.encode());
-        let arguments = Encoded(encoded, handles);
+        let ((bytes, handles), blobs) = collect(|| arguments.encode());
+        let arguments = Encoded { bytes, handles, blobs };
         Self::new(task.into(), None, Form::Bincode, arguments, decode_bincode)
     }
 }
@@ -214,7 +225,11 @@ impl Job<String> {
             task,
             None,
             form,
-            Encoded(Ok(arguments.into_bytes()), Handles::default()),
+            Encoded {
+                bytes: Ok(arguments.into_bytes()),
+                handles: Handles::default(),
+                blobs: Blobs::default(),
+            },
             |output| String::from_utf8(output.to_vec()).map_err(|error| error.to_string()),
         )
     }
@@ -374,11 +389,11 @@ impl<T, A: Arguments> Job<T, A> {
         permit: Option<Permit>,
     ) -> (Submission, Cow<'static, str>, Decode<T>) {
         let Self { task, known, form, arguments, options, decode } = self;
-        let (arguments, handles) = handle::collect(|| arguments.encode());
+        let ((arguments, handles), blobs) = collect(|| arguments.encode());
         let options = options.map(|options| *options).unwrap_or_default();
         let name = task.clone();
         let submission =
-            Submission { job, task, known, form, arguments, options, handles, cell, permit };
+            Submission { job, task, known, form, arguments, blobs, options, handles, cell, permit };
         (submission, name, decode)
     }
 
@@ -387,16 +402,17 @@ impl<T, A: Arguments> Job<T, A> {
         self.options.is_none().then_some((&self.task, self.known, self.form, self.decode))
     }
 
-    /// Appends its arguments, and tells whether there are no handles in them.
+    /// Appends its arguments, and tells whether these are all: no handles, and nothing left outside.
     pub(crate) fn encode_plain(&self, bytes: &mut Vec<u8>) -> Result<bool, TaskError> {
-        let (encoded, handles) = handle::collect(|| self.arguments.encode_into(bytes));
-        encoded.map(|()| handles.is_empty())
+        let ((encoded, handles), blobs) = collect(|| self.arguments.encode_into(bytes));
+        encoded.map(|()| handles.is_empty() && blobs.is_empty())
     }
 
     /// What a stream of jobs, which has no cells, needs to know.
     #[doc(hidden)]
-    pub fn into_parts(self) -> (Cow<'static, str>, Form, Result<Vec<u8>, TaskError>, Options) {
-        let arguments = self.arguments.encode();
+    pub fn into_parts(self) -> (Cow<'static, str>, Form, Result<Encoding, TaskError>, Options) {
+        let (bytes, blobs) = outside::collect(|| self.arguments.encode());
+        let arguments = bytes.map(|bytes| Encoding { bytes, blobs });
         (self.task, self.form, arguments, self.options.map(|options| *options).unwrap_or_default())
     }
 
@@ -424,18 +440,26 @@ pub(crate) fn unread(job: JobId, task: String, text: String) -> Certificate {
     JobError::unstarted(job, task, None, failure).certificate().clone()
 }
 
-/// Runs an attempt of a task in this thread: a panic in it becomes an error.
+/// Calls `encode`, and gives the handles and the large blobs that it came across.
+fn collect<R>(encode: impl FnOnce() -> R) -> ((R, Handles), Blobs) {
+    outside::collect(|| handle::collect(encode))
+}
+
+/// Runs an attempt of a task in this thread: a panic in it becomes an error. Gives the large blobs that
+/// the output left outside.
 #[doc(hidden)]
 pub fn attempt(
     task: &Task,
     context: &Context,
     form: Form,
-    arguments: &[u8],
+    (arguments, blobs): (&[u8], Blobs),
     output: &mut Vec<u8>,
-) -> Result<(), TaskError> {
+) -> Result<Blobs, TaskError> {
     let before = output.len();
-    let result = panics::catch(|| (task.entry)(context, form, arguments, output));
-    result.and_then(|result| result).inspect_err(|_| output.truncate(before))
+    let (result, left) =
+        outside::call(blobs, || panics::catch(|| (task.entry)(context, form, arguments, output)));
+    let result = result.and_then(|result| result).map(|()| left);
+    result.inspect_err(|_| output.truncate(before))
 }
 
 /// The first attempt at a job.

@@ -11,8 +11,11 @@
 //! job. An [`Executor`] takes jobs; what it needs of whatever runs them is the trait `host::Host`. Nothing
 //! here starts a process or a thread, and nothing here decides.
 
+pub mod blob;
 #[doc(hidden)]
 pub mod bound;
+#[doc(hidden)]
+pub mod buffers;
 pub mod cell;
 pub mod context;
 pub mod error;
@@ -30,6 +33,7 @@ pub mod map;
 pub mod panics;
 pub mod registry;
 pub mod scope;
+pub mod shared;
 pub mod task;
 
 mod bulk;
@@ -40,6 +44,7 @@ mod in_place;
 mod inherent;
 #[cfg(all(test, brigade_model))]
 mod models;
+mod os;
 mod pace;
 mod sync;
 #[cfg(test)]
@@ -49,6 +54,9 @@ mod typed;
 pub use brigade_macros::task;
 pub use brigade_protocol::error::JobError;
 
+pub use self::blob::Blob;
+#[doc(hidden)]
+pub use self::blob::outside;
 pub use self::cell::Settlement;
 pub use self::context::Context;
 pub use self::error::{Error, Result};
@@ -60,6 +68,7 @@ pub use self::job::{Arguments, Encoded, Job};
 pub use self::map::{Map, MapUnordered};
 pub use self::registry::Registry;
 pub use self::scope::Scope;
+pub use self::shared::Shared;
 pub use self::task::Task;
 
 /// What the code that `#[task]` writes is made of. Nobody else may use it.

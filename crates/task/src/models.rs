@@ -163,7 +163,7 @@ fn the_ends_of_a_run_are_taken_in_order_by_who_waits_for_them() {
             thread::spawn(move || {
                 let mut output = Vec::new();
                 brigade_protocol::codec::push_output(0, &[7], &mut output);
-                ends.fill(number, count, Ok(output));
+                ends.fill(number, count, Ok(output), crate::outside::Blobs::default());
             })
         });
         for number in 0..2 {

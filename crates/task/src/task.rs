@@ -9,6 +9,7 @@ use std::fmt;
 use brigade_protocol::codec;
 use brigade_protocol::message::{Form, ParameterInfo, TaskError, TaskErrorKind, TaskInfo};
 
+use crate::blob::outside;
 use crate::context::Context;
 use crate::json::{self, Arguments};
 use crate::typed::{Complaint, Output};
@@ -129,10 +130,12 @@ pub(crate) fn read<A: Arguments>(
     arguments: &[u8],
 ) -> Result<A, TaskError> {
     match form {
-        Form::Bincode => codec::decode_value(arguments).map_err(|error| {
-            let (name, kinds) = (task.name, task.kinds());
-            json::bad(format!("the arguments of {name}: not bincode of ({kinds}): {error}"))
-        }),
+        Form::Bincode => {
+            outside::read_arguments(|| codec::decode_value(arguments)).map_err(|error| {
+                let (name, kinds) = (task.name, task.kinds());
+                json::bad(format!("the arguments of {name}: not bincode of ({kinds}): {error}"))
+            })
+        }
         Form::Json => json::read(task, arguments),
         Form::Word => json::read_word(task, arguments),
     }
@@ -150,7 +153,7 @@ pub fn write<T: Output, E: Complaint>(
     let result =
         result.map_err(|error| TaskError::new(TaskErrorKind::Failed, format!("{error:#}")))?;
     match form {
-        Form::Bincode => codec::encode_value(&result, output)
+        Form::Bincode => outside::write_result(|| codec::encode_value(&result, output))
             .map_err(|error| TaskError::new(TaskErrorKind::BadOutput, error.to_string())),
         Form::Json | Form::Word => json::write(&result, output),
     }

@@ -61,6 +61,7 @@ pub fn registry() -> Registry {
         &wire::lie::TASK,
         &wire::meddle::TASK,
         &wire::mumble::TASK,
+        &wire::offer::TASK,
         &wire::scribble::TASK,
     ];
     Registry::new(&[builtin::ALL, own].concat()).expect("their names differ")

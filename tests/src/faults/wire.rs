@@ -10,7 +10,8 @@ use std::{fs, process};
 use brigade_protocol::codec;
 use brigade_protocol::id::{JobId, TaskId, Ticket, WorkerId};
 use brigade_protocol::message::{
-    Form, FromWorker, MOST_AWAITED, MOST_HANDLES, Options, Question, Reply, Submit, Value,
+    Form, FromWorker, Length, MOST_AWAITED, MOST_HANDLES, MOST_SHARES, Options, Piece, Question,
+    Reply, Submit, Value,
 };
 use brigade_worker::{Context, task};
 use nix::libc;
@@ -75,6 +76,37 @@ pub fn mumble(context: &Context, what: String) {
     }
 }
 
+/// Says something about large values that no honest worker says, as WHAT tells, and never ends.
+#[task(unlisted)]
+pub fn offer(context: &Context, what: String) {
+    let ticket = Ticket { job: context.job(), attempt: context.attempt() };
+    let bytes = vec![b'x'; 1_000_000];
+    let (whole, length) = (Piece::of(&bytes), Length::plain(1_000_000));
+    let offer = |length, piece| FromWorker::Offer { ticket, length, pieces: vec![piece] };
+    let messages = match &*what {
+        "what is not there" => vec![offer(length, Piece { address: 4096, ..whole })],
+        "what does not end" => vec![offer(length, Piece { address: u64::MAX - 7, ..whole })],
+        "more than is there" => {
+            let piece = Piece { length: 1 << 62, ..whole };
+            vec![offer(Length::plain(1 << 62), piece)]
+        }
+        "another length" => vec![offer(Length::plain(999_999), whole)],
+        "more blobs than bytes" => vec![offer(Length { blobs: 1_000_001, ..length }, whole)],
+        "twice" => vec![offer(length, whole), offer(length, whole)],
+        "room that nobody wants" => vec![FromWorker::Room { ticket, address: whole.address }],
+        "and mention something else" => {
+            let result = Ok(Value::Parts(Length::plain(2)));
+            let reply = Reply { ticket, started: 0, elapsed: 0, result };
+            vec![offer(length, whole), FromWorker::Replies(vec![reply])]
+        }
+        _ => panic!("no such offer: {what}"),
+    };
+    for message in messages {
+        say(&message);
+    }
+    sleep_for_ever();
+}
+
 /// Something that is not allowed.
 fn mischief(own: Ticket, what: &str) -> Vec<FromWorker<'static>> {
     let (waiter, asker, parent) = (own, own, own);
@@ -94,7 +126,7 @@ fn mischief(own: Ticket, what: &str) -> Vec<FromWorker<'static>> {
         }
         "submit twice" => [id(1); 2].map(|job| FromWorker::Submit(submit(own, job))).into(),
         "submit parts that never came" => {
-            let arguments = Value::Parts(1_000_000);
+            let arguments = Value::Parts(Length::plain(1_000_000));
             vec![FromWorker::Submit(Submit { arguments, ..submit(own, id(1)) })]
         }
         "submit a long label" => {
@@ -105,6 +137,10 @@ fn mischief(own: Ticket, what: &str) -> Vec<FromWorker<'static>> {
         "submit many handles" => {
             let handles = vec![JobId(1); MOST_HANDLES + 1];
             vec![FromWorker::Submit(Submit { handles, ..submit(own, id(1)) })]
+        }
+        "submit many shares" => {
+            let shares = vec![1; MOST_SHARES + 1];
+            vec![FromWorker::Submit(Submit { shares, ..submit(own, id(1)) })]
         }
         "reserve twice" => vec![reserve.clone(), reserve],
         "reserve for another job" => {
@@ -144,7 +180,9 @@ fn oddity(own: Ticket, what: &str) -> Vec<FromWorker<'static>> {
             };
             let plain = self::submit(own, id(1), "double", b"[1]");
             let handles = vec![id(1); MOST_HANDLES];
-            vec![FromWorker::Submit(Submit { options, handles, ..plain })]
+            // Of none of these has anybody heard.
+            let shares = vec![1; MOST_SHARES];
+            vec![FromWorker::Submit(Submit { options, handles, shares, ..plain })]
         }
         "cancel a seat and use it" => {
             vec![reserve(id(1)), FromWorker::Cancel(vec![id(1)]), submit(id(1))]
@@ -171,8 +209,8 @@ fn submit(parent: Ticket, job: JobId, task: &str, arguments: &'static [u8]) -> S
     let index = super::registry().names().position(|name| name == task).expect("it is ours");
     let task = TaskId(u32::try_from(index).expect("there are not that many"));
     let (form, arguments) = (Form::Json, Value::Inline(arguments));
-    let (options, handles) = (Options::default(), Vec::new());
-    Submit { parent, job, task, form, arguments, options, handles }
+    let (options, handles, shares) = (Options::default(), Vec::new(), Vec::new());
+    Submit { parent, job, task, form, arguments, options, handles, shares }
 }
 
 fn say(message: &FromWorker<'_>) {

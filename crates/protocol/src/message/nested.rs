@@ -37,6 +37,7 @@ pub const LONGEST_LABEL: usize = 256;
 ///     arguments: Value::Inline(&[21]),
 ///     options: Options::default(),
 ///     handles: vec![],
+///     shares: vec![],
 /// };
 /// let message = FromWorker::Submit(submit);
 /// # assert!(matches!(message, FromWorker::Submit(_)));
@@ -59,6 +60,9 @@ pub struct Submit<'a> {
     /// Jobs whose ends must be kept until this one has ended: their handles are among its arguments. At
     /// most [`MOST_HANDLES`].
     pub handles: Vec<JobId>,
+    /// The inodes of memory files of the supervisor that must stay open until it has ended: they are named
+    /// among its arguments. At most [`MOST_SHARES`](super::MOST_SHARES).
+    pub shares: Vec<u64>,
 }
 
 /// How a job is to be run, where it differs from its pool's ways.

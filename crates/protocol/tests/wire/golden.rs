@@ -16,8 +16,8 @@ use brigade_protocol::handshake::{MAGIC, open_hello, seal_hello};
 use brigade_protocol::id::{JobId, Run, Seq, SlotId, TaskId, Ticket, WorkerId};
 use brigade_protocol::message::{
     BuildId, Call, Calls, Configuration, ConfigurationError, Exit, Form, Frame, FromWorker, Hello,
-    Initializer, Outputs, ParameterInfo, Question, Reply, Report, Request, Spawn, TaskError,
-    TaskErrorKind, TaskInfo, ToWorker, Usage, Value,
+    Initializer, Length, Outputs, ParameterInfo, Piece, Question, Reply, Report, Request, Spawn,
+    TaskError, TaskErrorKind, TaskInfo, ToWorker, Usage, Value,
 };
 use serde::{Deserialize, Serialize};
 
@@ -73,7 +73,7 @@ fn hello() {
             },
         ],
     };
-    let golden = "6272696761646500:magic 03000000:version
+    let golden = "6272696761646500:magic 04000000:version
         03:build 623a31  02:tasks
         03:name 74776f  01:parameters 01:name 6e 03:kind 753634  02:returns 2829  02:doc 412e
         00:name 00:parameters 00:returns 00:doc";
@@ -94,10 +94,10 @@ fn the_beginning_of_a_hello_never_changes() {
 #[test]
 fn requests() {
     let (worker, slot, max_output) = (WorkerId(1), SlotId(250), 64 * 1024 * 1024);
-    let spawn = Spawn { worker, slot, threads: 64, max_output, pool: 1 << 40 };
+    let spawn = Spawn { worker, slot, threads: 64, max_output, pool: 1 << 40, direct: true };
     assert_golden(
         &Request::Spawn(spawn),
-        "00:Spawn 01:worker fa:slot 40:threads fc00000004:max_output fd0000000000010000:pool",
+        "00:Spawn 01:worker fa:slot 40:threads fc00000004:max_output fd0000000000010000:pool 01:direct",
     );
     assert_golden(&Request::Reap(WorkerId(u64::MAX)), "01:Reap fdffffffffffffffff:worker");
     assert_golden(
@@ -156,7 +156,7 @@ fn to_worker() {
         call(Form::Bincode, Value::Inline(&[1, 2, 3]), None),
         call(Form::Json, Value::Inline(b"[]"), Some("ä")),
         call(Form::Word, Value::Inline(b""), Some("")),
-        call(Form::Bincode, Value::Parts(65536), None),
+        call(Form::Bincode, Value::Parts(Length::plain(65536)), None),
     ];
     assert_golden(
         &ToWorker::Frame(Frame { first: Seq(251), calls }),
@@ -164,7 +164,7 @@ fn to_worker() {
          fb2c01:job 02:attempt 03:task 00:Bincode 00:Inline 03:length 010203 00:None
          fb2c01:job 02:attempt 03:task 01:Json    00:Inline 02:length 5b5d   01:Some 02:label c3a4
          fb2c01:job 02:attempt 03:task 02:Word    00:Inline 00:length        01:Some 00:label
-         fb2c01:job 02:attempt 03:task 00:Bincode 01:Parts  fc00000100:length 00:None",
+         fb2c01:job 02:attempt 03:task 00:Bincode 01:Parts  fc00000100:bytes 00:blobs 00:None",
     );
     assert_golden(
         &ToWorker::Part { ticket: TICKET, bytes: &[0xfe, 0xff] },
@@ -180,6 +180,14 @@ fn to_worker() {
         &ToWorker::Run(calls),
         "09:Run 01:first fb2c01:job 02:attempt 02:count 03:task 01:Json 03:length
          01:length 07 00:length",
+    );
+    assert_golden(
+        &ToWorker::Expect { ticket: TICKET, length: 1 << 20 },
+        "0a:Expect fb2c01:job 02:attempt fc00001000:length",
+    );
+    assert_golden(
+        &ToWorker::Fetched { ticket: TICKET, whole: true },
+        "0b:Fetched fb2c01:job 02:attempt 01:whole",
     );
     assert_golden(&ToWorker::Recall, "02:Recall");
     assert_golden(&ToWorker::Stop, "03:Stop");
@@ -209,6 +217,17 @@ fn from_worker() {
         "0e:Ran fb2c01:job 02:attempt 02:count 05:started 07:length
          fa:elapsed 01:length 07 fbfb00:elapsed 00:length",
     );
+    assert_golden(
+        &FromWorker::Room { ticket: TICKET, address: 1 << 40 },
+        "0f:Room fb2c01:job 02:attempt fd0000000000010000:address",
+    );
+    let pieces = vec![Piece { address: 251, length: 3 }, Piece { address: 0, length: 4 }];
+    let length = Length { bytes: 7, blobs: 3 };
+    assert_golden(
+        &FromWorker::Offer { ticket: TICKET, length, pieces },
+        "10:Offer fb2c01:job 02:attempt 07:bytes 03:blobs 02:pieces
+         fbfb00:address 03:length 00:address 04:length",
+    );
 }
 
 #[test]
@@ -223,7 +242,7 @@ fn replies() {
     };
     let replies = vec![
         reply(Ok(Value::Inline(&[9]))),
-        reply(Ok(Value::Parts(1 << 30))),
+        reply(Ok(Value::Parts(Length { bytes: 1 << 30, blobs: 7 }))),
         reply(Err(full)),
         reply(Err(TaskError::new(TaskErrorKind::Failed, "no"))),
         reply(Err(TaskError::new(TaskErrorKind::BadArguments, ""))),
@@ -235,7 +254,7 @@ fn replies() {
          fb2c01:job 02:attempt fd0000000000010000:started fc70110100:elapsed
             00:Ok  00:Inline 01:length 09
          fb2c01:job 02:attempt fd0000000000010000:started fc70110100:elapsed
-            00:Ok  01:Parts fc00000040:length
+            00:Ok  01:Parts fc00000040:bytes 07:blobs
          fb2c01:job 02:attempt fd0000000000010000:started fc70110100:elapsed
             01:Err 01:Panicked 02:message c3a4 01:Some 05:location 613a313a32 01:Some 01:backtrace 30
             01:Some fbfb00:cpu 09:peak_memory
@@ -256,7 +275,11 @@ fn variants_keep_their_numbers() {
         ToWorker::Part { ticket: TICKET, bytes: &[] },
         ToWorker::Recall,
         ToWorker::Stop,
-        ToWorker::Settled { waiter: TICKET, job: JobId(1), result: Ok(Value::Parts(0)) },
+        ToWorker::Settled {
+            waiter: TICKET,
+            job: JobId(1),
+            result: Ok(Value::Parts(Length::default())),
+        },
         ToWorker::WaitFailed { waiter: TICKET, error: nested::refused() },
         ToWorker::Told { asker: TICKET, yes: true },
         ToWorker::PleaseStop(TICKET),
@@ -268,6 +291,8 @@ fn variants_keep_their_numbers() {
             form: Form::Json,
             arguments: &[],
         }),
+        ToWorker::Expect { ticket: TICKET, length: 0 },
+        ToWorker::Fetched { ticket: TICKET, whole: false },
     ];
     assert_numbers(&to_worker, |message| match message {
         ToWorker::Frame(_) => 0,
@@ -280,6 +305,8 @@ fn variants_keep_their_numbers() {
         ToWorker::PleaseStop(_) => 7,
         ToWorker::Accepted(_) => 8,
         ToWorker::Run(_) => 9,
+        ToWorker::Expect { .. } => 10,
+        ToWorker::Fetched { .. } => 11,
     });
     let from_worker = [
         FromWorker::Ready,
@@ -297,6 +324,8 @@ fn variants_keep_their_numbers() {
         FromWorker::Cancel(vec![]),
         FromWorker::Grown,
         FromWorker::Ran(Outputs { run: TICKET.into(), started: 0, outputs: &[] }),
+        FromWorker::Room { ticket: TICKET, address: 0 },
+        FromWorker::Offer { ticket: TICKET, length: Length::default(), pieces: vec![] },
     ];
     assert_numbers(&from_worker, |message| match message {
         FromWorker::Ready => 0,
@@ -314,12 +343,21 @@ fn variants_keep_their_numbers() {
         FromWorker::Cancel(_) => 12,
         FromWorker::Grown => 13,
         FromWorker::Ran(_) => 14,
+        FromWorker::Room { .. } => 15,
+        FromWorker::Offer { .. } => 16,
     });
 }
 
 #[test]
 fn variants_of_the_fork_server_keep_their_numbers() {
-    let spawn = Spawn { worker: WorkerId(1), slot: SlotId(0), threads: 1, max_output: 0, pool: 0 };
+    let spawn = Spawn {
+        worker: WorkerId(1),
+        slot: SlotId(0),
+        threads: 1,
+        max_output: 0,
+        pool: 0,
+        direct: false,
+    };
     let requests = [
         Request::Spawn(spawn),
         Request::Reap(WorkerId(1)),
@@ -360,7 +398,7 @@ fn variants_of_the_fork_server_keep_their_numbers() {
         Form::Json => 1,
         Form::Word => 2,
     });
-    assert_numbers(&[Value::Inline(&[]), Value::Parts(0)], |value| match value {
+    assert_numbers(&[Value::Inline(&[]), Value::Parts(Length::default())], |value| match value {
         Value::Inline(_) => 0,
         Value::Parts(_) => 1,
     });

@@ -108,7 +108,14 @@ fn both_sides_meet_and_talk() {
 
     assert!(worker_program.receive(Duration::from_millis(1)).unwrap().is_none());
     let (near, far) = handshake::channel_pair().unwrap();
-    let spawn = Spawn { worker: WorkerId(1), slot: SlotId(0), threads: 1, max_output: 9, pool: 3 };
+    let spawn = Spawn {
+        worker: WorkerId(1),
+        slot: SlotId(0),
+        threads: 1,
+        max_output: 9,
+        pool: 3,
+        direct: false,
+    };
     requests.send(&Request::Spawn(spawn), Some(far)).unwrap();
     requests.send(&Request::Reap(WorkerId(1)), None).unwrap();
 

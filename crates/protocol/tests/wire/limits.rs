@@ -138,6 +138,7 @@ fn the_largest_submission_fits_a_message() {
                 label: Some(label.clone()),
             },
             handles: vec![JobId(u64::MAX); handles],
+            shares: vec![],
         };
         let message = codec::encode(&FromWorker::Submit(submit)).unwrap();
         assert!(codec::decode::<FromWorker>(&message).is_ok(), "{handles} handles");

@@ -5,8 +5,8 @@ pub(crate) mod nested;
 use brigade_protocol::id::{JobId, Run, Seq, SlotId, TaskId, Ticket, WorkerId};
 use brigade_protocol::message::{
     BuildId, Call, Calls, Configuration, ConfigurationError, Exit, Form, Frame, FromWorker, Hello,
-    Initializer, Outputs, ParameterInfo, Reply, Report, Request, Spawn, TaskError, TaskErrorKind,
-    TaskInfo, ToWorker, Usage, Value,
+    Initializer, Length, Outputs, ParameterInfo, Piece, Reply, Report, Request, Spawn, TaskError,
+    TaskErrorKind, TaskInfo, ToWorker, Usage, Value,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -56,7 +56,15 @@ fn ticket() -> impl Strategy<Value = Ticket> {
 }
 
 fn value() -> impl Strategy<Value = Value<'static>> {
-    prop_oneof![bytes().prop_map(Value::Inline), number().prop_map(Value::Parts)]
+    prop_oneof![bytes().prop_map(Value::Inline), length().prop_map(Value::Parts)]
+}
+
+fn length() -> impl Strategy<Value = Length> {
+    (number(), number()).prop_map(|(bytes, blobs)| Length { bytes, blobs })
+}
+
+fn piece() -> impl Strategy<Value = Piece> {
+    (number(), number()).prop_map(|(address, length)| Piece { address, length })
 }
 
 fn form() -> impl Strategy<Value = Form> {
@@ -146,6 +154,9 @@ pub(crate) fn to_worker() -> impl Strategy<Value = ToWorker<'static>> {
         5 => frame,
         3 => calls(),
         2 => part,
+        1 => (ticket(), number()).prop_map(|(ticket, length)| ToWorker::Expect { ticket, length }),
+        1 => (ticket(), any::<bool>())
+            .prop_map(|(ticket, whole)| ToWorker::Fetched { ticket, whole }),
         1 => Just(ToWorker::Recall),
         1 => Just(ToWorker::Stop),
         5 => nested::to_worker(),
@@ -159,6 +170,10 @@ pub(crate) fn from_worker() -> impl Strategy<Value = FromWorker<'static>> {
             .prop_map(|(run, started, outputs)| FromWorker::Ran(Outputs { run, started, outputs })),
         2 => (ticket(), bytes()).prop_map(|(ticket, bytes)| FromWorker::Part { ticket, bytes }),
         2 => vec(ticket(), 0..9).prop_map(FromWorker::Returned),
+        1 => (ticket(), number())
+            .prop_map(|(ticket, address)| FromWorker::Room { ticket, address }),
+        1 => (ticket(), length(), vec(piece(), 0..4))
+            .prop_map(|(ticket, length, pieces)| FromWorker::Offer { ticket, length, pieces }),
         5 => nested::from_worker(),
         1 => prop_oneof![
             Just(FromWorker::Ready),
@@ -170,12 +185,11 @@ pub(crate) fn from_worker() -> impl Strategy<Value = FromWorker<'static>> {
 }
 
 pub(crate) fn request() -> impl Strategy<Value = Request> {
-    let spawn = (number(), any::<u32>(), any::<u16>(), number(), number()).prop_map(
-        |(worker, slot, threads, max_output, pool)| {
-            let (worker, slot) = (WorkerId(worker), SlotId(slot));
-            Request::Spawn(Spawn { worker, slot, threads, max_output, pool })
-        },
-    );
+    let numbers = (number(), any::<u32>(), any::<u16>(), number(), number(), any::<bool>());
+    let spawn = numbers.prop_map(|(worker, slot, threads, max_output, pool, direct)| {
+        let (worker, slot) = (WorkerId(worker), SlotId(slot));
+        Request::Spawn(Spawn { worker, slot, threads, max_output, pool, direct })
+    });
     prop_oneof![
         spawn,
         number().prop_map(|worker| Request::Reap(WorkerId(worker))),

@@ -193,12 +193,11 @@ mod tests {
         });
         Settlement {
             tag: 1,
-            job: JobId(1),
-            result,
             attempts: 1,
             worker: Some(WORKER),
             submitted: Duration::from_nanos(1_234_567),
             ran: Some((Duration::from_millis(2), Duration::from_secs(5))),
+            ..Settlement::bare(JobId(1), result)
         }
     }
 

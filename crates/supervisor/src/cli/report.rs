@@ -247,15 +247,7 @@ mod tests {
     use super::*;
 
     fn settled(tag: u64) -> Settlement {
-        Settlement {
-            tag,
-            job: JobId(tag),
-            result: Ok(Vec::new()),
-            attempts: 1,
-            worker: None,
-            submitted: std::time::Duration::ZERO,
-            ran: None,
-        }
+        Settlement { tag, attempts: 1, ..Settlement::bare(JobId(tag), Ok(Vec::new())) }
     }
 
     #[test]

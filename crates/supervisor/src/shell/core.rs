@@ -3,11 +3,13 @@
 
 use std::sync::Arc;
 
+use brigade_protocol::codec::fits_inline;
 use brigade_protocol::id::{JobId, SlotId, TaskId, Ticket, WorkerId};
 use brigade_protocol::message::{Form, Hello, TaskError, Usage};
 use brigade_task::bound::Permit;
 use brigade_task::cell::Cell;
-use brigade_task::{Context, Settlement, Task};
+use brigade_task::outside::{Blobs, Encoding};
+use brigade_task::{Context, Settlement, Shared, Task};
 use rustc_hash::FxHashMap;
 
 use super::Inbox;
@@ -37,7 +39,12 @@ pub(crate) type Closure = Box<dyn FnOnce(&Context) -> Result<(), TaskError> + Se
 pub(crate) struct Submission {
     pub(crate) task: TaskId,
     pub(crate) form: Form,
+    /// Empty if they are large.
     pub(crate) arguments: Vec<u8>,
+    /// Arguments that do not fit a message, or have left blobs outside.
+    pub(crate) large: Option<Arc<Encoding>>,
+    /// What its arguments name, which is there until it has ended.
+    pub(crate) shares: Vec<Shared>,
     pub(crate) work: Work,
     pub(crate) limits: Limits,
     pub(crate) label: Option<Box<str>>,
@@ -54,15 +61,25 @@ impl Submission {
     pub(crate) fn new(
         task: TaskId,
         form: Form,
-        arguments: Vec<u8>,
+        arguments: impl Into<Encoding>,
         limits: Limits,
         label: Option<Box<str>>,
         sink: Sink,
     ) -> Self {
+        let Encoding { bytes, mut blobs } = arguments.into();
+        let shares = blobs.take_shares();
+        let beside = label.as_ref().map_or(0, |label| label.len());
+        let (arguments, large) = if blobs.is_empty() && fits_inline(bytes.len() + beside) {
+            (bytes, None)
+        } else {
+            (Vec::new(), Some(Arc::new(Encoding { bytes, blobs })))
+        };
         Self {
             task,
             form,
             arguments,
+            large,
+            shares,
             work: Work::Elsewhere,
             limits,
             label,
@@ -87,7 +104,9 @@ impl Submission {
         if !matches!(self.work, Work::Elsewhere) {
             return 0;
         }
-        self.arguments.len() + self.label.as_ref().map_or(0, |label| label.len())
+        let large = self.large.as_ref().map_or(0, |value| value.length().bytes);
+        let large = usize::try_from(large).unwrap_or(usize::MAX);
+        self.arguments.len().max(large) + self.label.as_ref().map_or(0, |label| label.len())
     }
 }
 
@@ -132,6 +151,8 @@ pub(super) struct Core {
     /// Those of maps, which are not in that table.
     pub(super) runs: Runs,
     pub(super) kept: Kept,
+    /// What the outputs of jobs left outside, until these are settled.
+    blobs: FxHashMap<JobId, Blobs>,
     pub(super) cancels: FxHashMap<JobId, Vec<Asker>>,
     /// What jobs were told whose waits would have closed a cycle: at their end others of it may have left the
     /// table.
@@ -151,6 +172,7 @@ impl Core {
             jobs: FxHashMap::default(),
             runs: Runs::default(),
             kept: Kept::default(),
+            blobs: FxHashMap::default(),
             cancels: FxHashMap::default(),
             cycles: FxHashMap::default(),
             waits: FxHashMap::default(),
@@ -295,6 +317,21 @@ impl Core {
         if let Some(answer) = self.waits.remove(&waiter) {
             let _ = answer.send(result);
         }
+    }
+
+    /// The output of this job left these outside. Of several attempts the last one that was heard counts.
+    pub(super) fn keep_blobs(&mut self, job: JobId, blobs: Blobs) {
+        if !blobs.is_empty() && self.contains(job) {
+            self.blobs.insert(job, blobs);
+        }
+    }
+
+    /// What the output of a job that ends left outside.
+    pub(super) fn take_blobs(&mut self, job: JobId) -> Blobs {
+        if self.blobs.is_empty() {
+            return Blobs::default();
+        }
+        self.blobs.remove(&job).unwrap_or_default()
     }
 
     /// Whether the job is not settled, as far as the loop has got.

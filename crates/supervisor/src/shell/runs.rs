@@ -10,6 +10,7 @@ use brigade_protocol::error::{Failure, JobError};
 use brigade_protocol::id::{JobId, Run, TaskId};
 use brigade_protocol::message::Form;
 use brigade_task::ends::Ends;
+use brigade_task::outside::Blobs;
 
 use crate::scheduler::Limits;
 
@@ -69,16 +70,18 @@ impl Entry {
         &self.arguments[self.offsets[from] as usize..self.offsets[to] as usize]
     }
 
-    /// Delivers the outputs of so many jobs from this place on, each with its length before it.
-    pub(super) fn succeed(&mut self, place: u32, count: u32, outputs: Vec<u8>) {
+    /// Delivers the outputs of so many jobs from this place on, each with its length before it. A single
+    /// one may have left blobs outside.
+    pub(super) fn succeed(&mut self, place: u32, count: u32, outputs: Vec<u8>, blobs: Blobs) {
         self.close(place, count);
-        self.ends.fill(self.number + u64::from(place), count, Ok(outputs));
+        self.ends.fill(self.number + u64::from(place), count, Ok(outputs), blobs);
     }
 
     /// Delivers why a job has no output.
     pub(super) fn fail(&mut self, place: u32, error: JobError) {
         self.close(place, 1);
-        self.ends.fill(self.number + u64::from(place), 1, Err(error));
+        let number = self.number + u64::from(place);
+        self.ends.fill(number, 1, Err(error), Blobs::default());
     }
 
     /// Refuses all jobs that have not ended.

@@ -31,10 +31,12 @@ impl Core {
         match settled.result {
             Ok(outputs) => {
                 let outputs = if count == 1 { one_output(&outputs) } else { outputs };
-                self.runs.with(first, |entry, place| entry.succeed(place, count, outputs));
+                let blobs = self.take_blobs(first);
+                self.runs.with(first, |entry, place| entry.succeed(place, count, outputs, blobs));
             }
             Err(ref failure) => {
                 for job in run.jobs() {
+                    self.take_blobs(job);
                     let failure = self.named(job, failure.clone());
                     let name = self.runs.find(job).map_or("", |(entry, _)| &*entry.name);
                     let error =
@@ -65,7 +67,9 @@ impl Core {
         }
         let task =
             if settled.result.is_err() { self.task_name(&submission) } else { String::new() };
-        let Submission { label, sink, work, .. } = submission;
+        let Submission { label, sink, work, large, shares, .. } = submission;
+        // Who hears of the end finds this memory free.
+        drop((large, shares));
         // What a closure holds is the user's, and may panic when it is dropped.
         let _ = catch_unwind(AssertUnwindSafe(|| drop(work)));
         let (attempts, ran, worker) = (settled.attempts, settled.ran, obituary.info);
@@ -77,7 +81,8 @@ impl Core {
                 Err(certificate(job, task, label, failure, &settled, obituary))
             }
         };
-        sink.settle(Settlement { tag: 0, job, result, attempts, worker, submitted, ran });
+        let blobs = self.take_blobs(job);
+        sink.settle(Settlement { tag: 0, job, result, blobs, attempts, worker, submitted, ran });
         // Who hears that the job was cancelled finds it settled.
         let askers = self.answer_cancels(job, cancelled);
         askers.into_iter().map(|(worker, asker)| (worker, asker, cancelled)).collect()

@@ -90,6 +90,7 @@ pub(crate) fn start(builder: Builder) -> Result<Started, StartError> {
         board,
         threads: builder.threads,
         max_output: builder.max_output,
+        direct: builder.direct,
         limits: builder.limits,
         may_grow: builder.max_rss.is_some(),
         inbox: sender,

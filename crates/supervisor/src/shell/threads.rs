@@ -290,7 +290,7 @@ impl Threads {
             let work = match &mut submission.work {
                 Work::Task(task) => {
                     let arguments = std::mem::take(&mut submission.arguments);
-                    run::Work::Task(task, submission.form, arguments)
+                    run::Work::Task(task, submission.form, arguments, submission.large.clone())
                 }
                 Work::Closure(_, closure) => {
                     run::Work::Closure(closure.take().expect("it is taken once at a time"))
@@ -359,7 +359,8 @@ fn exited(worker: WorkerId, lanes: Vec<Lane>, epitaph: String) -> Event {
 }
 
 fn hear(core: &mut Core, worker: WorkerId, done: Done) {
-    let Done { ticket, started, ended, result, arguments, .. } = done;
+    let Done { ticket, started, ended, result, arguments, blobs, .. } = done;
+    core.keep_blobs(ticket.job, blobs);
     let ran = (core.clock.at(started), core.clock.at(ended));
     if let Some(arguments) = arguments
         && let Some(entry) = core.jobs.get_mut(&ticket.job)
@@ -377,7 +378,7 @@ fn take_back(core: &mut Core, tasks: VecDeque<Task>) {
         let Some(entry) = core.jobs.get_mut(&ticket.job) else { continue };
         let submission = &mut entry.submission;
         match (work, &mut submission.work) {
-            (run::Work::Task(_, _, arguments), _) => submission.arguments = arguments,
+            (run::Work::Task(_, _, arguments, _), _) => submission.arguments = arguments,
             (run::Work::Closure(closure), Work::Closure(_, place)) => *place = Some(closure),
             (run::Work::Closure(_), _) => unreachable!("a closure stays one"),
         }

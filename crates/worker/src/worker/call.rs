@@ -6,9 +6,11 @@ use brigade_protocol::codec::{MESSAGE_BUDGET, OVERHEAD};
 use brigade_protocol::id::{JobId, Ticket};
 use brigade_protocol::message::{TaskError, TaskErrorKind};
 use brigade_task::host::Place;
-use brigade_task::{Context, Registry, panics};
+use brigade_task::outside::{self, Blobs};
+use brigade_task::{Context, Registry, buffers, panics};
 
 use super::desk::Desk;
+use super::large::{self, Gathered};
 use super::meter::Meter;
 use super::packet::Call;
 use super::pending::{Done, Output};
@@ -27,6 +29,8 @@ pub(super) struct Runner<'a> {
     context: Context,
     max_output: u64,
     output: Vec<u8>,
+    /// What that has left outside.
+    blobs: Blobs,
     meter: Meter,
     stopwatch: Stopwatch,
 }
@@ -35,15 +39,15 @@ impl<'a> Runner<'a> {
     /// Made by the thread that runs the calls.
     pub(super) fn new(registry: &'a Registry, place: Arc<dyn Place>, max_output: u64) -> Self {
         let (output, meter, stopwatch) = (Vec::new(), Meter::new(), Stopwatch::default());
-        let context = Context::at(place, Ticket::from(JobId(0)), None);
-        Self { registry, context, max_output, output, meter, stopwatch }
+        let (context, blobs) = (Context::at(place, Ticket::from(JobId(0)), None), Blobs::default());
+        Self { registry, context, max_output, output, blobs, meter, stopwatch }
     }
 
     /// Runs a call that has been started at `since`. An output that is too large for a message is
     /// sent at once.
     pub(super) fn run(&mut self, call: &Call<'_>, since: u64, lane: &Lane, desk: &Desk) -> Done {
         if self.output.capacity() > KEPT {
-            self.output = Vec::new();
+            buffers::give(std::mem::take(&mut self.output));
         }
         self.output.clear();
         let result = self.attempt(call);
@@ -54,10 +58,12 @@ impl<'a> Runner<'a> {
                 let usage = self.meter.failed(elapsed);
                 Err(Box::new(TaskError { usage, ..cut(error) }))
             }
-            Ok(()) if self.output.len() <= MESSAGE_BUDGET - OVERHEAD => Ok(Output::Inline),
+            Ok(()) if self.output.len() <= MESSAGE_BUDGET - OVERHEAD && self.blobs.is_empty() => {
+                Ok(Output::Inline)
+            }
             Ok(()) => {
-                desk.wire().parts(call.ticket, &self.output);
-                Ok(Output::Parts(self.output.len() as u64))
+                let blobs = std::mem::take(&mut self.blobs);
+                Ok(Output::Parts(large::send(desk, call.ticket, &self.output, &blobs)))
             }
         };
         if result.is_ok() {
@@ -78,11 +84,16 @@ impl<'a> Runner<'a> {
         };
         let Self { context, output, .. } = self;
         context.renew(call.ticket, call.label);
-        let result = panics::catch(|| (task.entry)(context, call.form, call.arguments, output));
+        let given = call.large.map(Gathered::blobs).unwrap_or_default();
+        let (result, blobs) = outside::call(given, || {
+            panics::catch(|| (task.entry)(context, call.form, call.arguments, output))
+        });
         context.close();
+        self.blobs = blobs;
         result??;
-        let (length, most) = (self.output.len(), self.max_output);
-        if length as u64 > most {
+        let length = self.output.len() as u64 + self.blobs.bytes();
+        let most = self.max_output;
+        if length > most {
             let message =
                 format!("output of {length} bytes is larger than the limit of {most} bytes");
             return Err(TaskError::new(TaskErrorKind::BadOutput, message));

@@ -11,6 +11,7 @@ use std::time::Instant;
 use brigade_protocol::error::JobError;
 use brigade_protocol::id::{JobId, Ticket};
 use brigade_protocol::message::{FromWorker, MOST_UNACCEPTED};
+use brigade_task::outside::Encoding;
 
 use super::desk::{Desk, State};
 use super::packet::{Mail, Output};
@@ -33,9 +34,10 @@ pub(super) struct Conversations {
 
 /// An answer of the supervisor.
 pub(super) enum Answer {
-    Settled(JobId, Result<Vec<u8>, JobError>),
+    Settled(JobId, Result<Encoding, JobError>),
     Failed(JobError),
     Told(bool),
+    Fetched(bool),
 }
 
 impl Conversations {
@@ -47,11 +49,13 @@ impl Conversations {
     ) -> Result<(), Violation> {
         let answer = match mail {
             Mail::Told(yes) => Answer::Told(yes),
+            Mail::Fetched(whole) => Answer::Fetched(whole),
             Mail::Failed(error) => Answer::Failed(error),
             Mail::Settled(job, Err(error)) => Answer::Settled(job, Err(error)),
-            Mail::Settled(job, Ok(Output::Here(output))) => Answer::Settled(job, Ok(output)),
+            Mail::Settled(job, Ok(Output::Here(output))) => Answer::Settled(job, Ok(output.into())),
             Mail::Settled(job, Ok(Output::Parts(length))) => {
-                Answer::Settled(job, Ok(queue.take_parts(ticket, length)?))
+                let output = queue.rooms.take(ticket, length)?;
+                Answer::Settled(job, Ok(output.into_encoding()))
             }
         };
         self.mail.insert(ticket, answer);

@@ -20,6 +20,7 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use brigade_protocol::id::Ticket;
+use brigade_task::buffers;
 
 use super::converse::Conversations;
 use super::packet::Message;
@@ -39,6 +40,9 @@ const TICK: u64 = 1_000_000;
 /// packets keep coming, none of them has to wake it.
 const QUIET_TICKS: u32 = 10;
 
+/// When nothing has happened for so long, large buffers are not kept any more.
+const LINGER: Duration = Duration::from_secs(1);
+
 /// The desk.
 pub(super) struct Desk {
     state: Mutex<State>,
@@ -55,6 +59,8 @@ pub(super) struct Desk {
     pub(super) stops: AtomicBool,
     /// How often the timekeeper has looked; zero while it sleeps.
     ticks: AtomicU64,
+    /// Whether large values may be offered instead of sent.
+    direct: AtomicBool,
 }
 
 pub(super) struct State {
@@ -128,6 +134,7 @@ impl Desk {
             mail: Condvar::new(),
             stops: AtomicBool::new(false),
             ticks: AtomicU64::new(0),
+            direct: AtomicBool::new(true),
         }
     }
 
@@ -139,6 +146,16 @@ impl Desk {
     /// How often the timekeeper has looked, which it does within each millisecond; zero while it sleeps.
     pub(super) fn ticks(&self) -> u64 {
         self.ticks.load(Ordering::Relaxed)
+    }
+
+    /// Whether large values may be offered to the supervisor, which reads them by itself.
+    pub(super) fn is_direct(&self) -> bool {
+        self.direct.load(Ordering::Relaxed)
+    }
+
+    /// Large values are sent in parts from now on.
+    pub(super) fn forbid_direct(&self) {
+        self.direct.store(false, Ordering::Relaxed);
     }
 
     /// Takes in what a run thread has done, with its output, and tells it what to do next.
@@ -272,8 +289,17 @@ impl Desk {
             if due.is_none() && watch.may_sleep(&state) {
                 state.timekeeper = Timekeeper::Asleep;
                 self.ticks.store(0, Ordering::Relaxed);
-                state = self.rouse.wait(state).unwrap_or_else(PoisonError::into_inner);
+                let patience = if buffers::are_kept() { LINGER } else { Duration::MAX };
+                let woken = self.rouse.wait_timeout(state, patience);
+                let (woken, timeout) = woken.unwrap_or_else(PoisonError::into_inner);
+                state = woken;
                 state.timekeeper = Timekeeper::Awake;
+                if timeout.timed_out() {
+                    // Not under the lock: it takes the system some time.
+                    drop(state);
+                    buffers::release();
+                    state = self.lock();
+                }
             } else {
                 let patience = Duration::from_nanos(due.map_or(TICK, |due| due - now));
                 let woken = self.rouse.wait_timeout(state, patience);
@@ -311,7 +337,14 @@ impl Desk {
             Message::Calls(packet) => state.queue.push(packet),
             Message::Part(part) => {
                 state.owed.taken += 1;
-                state.queue.gather(&part).map(|()| 0)
+                state.queue.rooms.gather(&part).map(|()| 0)
+            }
+            Message::Expect(ticket, length) => {
+                let room = state.queue.rooms.expect(ticket, length);
+                room.map(|address| {
+                    state.owed.rooms.push((ticket, address));
+                    0
+                })
             }
             Message::Recall => {
                 let returned = state.queue.clear();

@@ -20,6 +20,7 @@ mod converse;
 mod desk;
 mod growth;
 mod initialize;
+mod large;
 mod meter;
 #[cfg(all(test, brigade_model))]
 mod models;
@@ -91,6 +92,9 @@ pub(crate) fn run(birth: Birth<'_>) -> ! {
     wire.ready();
     // A worker never returns, so what its threads share lives as long as they do.
     let desk: &'static Desk = Box::leak(Box::new(Desk::new(ends.jobs, wire)));
+    if !spawn.direct {
+        desk.forbid_direct();
+    }
     let pool = Pool::new(desk, spawn.worker, spawn.pool, registry, spawn.max_output);
     let growth = Growth::new(configuration.max_rss);
     threads::main(&Crew { desk, page, registry, spawn, growth, pool: Arc::new(pool) })

@@ -18,9 +18,11 @@ use brigade_task::Registry;
 use brigade_task::Settlement;
 use brigade_task::cell::Cell;
 use brigade_task::host::{Admission, Host, Place, Submission};
+use brigade_task::outside::Encoding;
 
 use super::converse::Answer;
 use super::desk::Desk;
+use super::large;
 use crate::board::Lane;
 
 /// What all attempts of a worker share.
@@ -54,7 +56,7 @@ struct Attempt {
     question: Mutex<()>,
 }
 
-/// What a handle takes beside a job's arguments, in bytes.
+/// What a handle, or the number of a share, takes beside a job's arguments, in bytes.
 const HANDLE: usize = 9;
 
 impl Pool {
@@ -82,10 +84,10 @@ impl Pool {
         cells.insert(job, Arc::downgrade(cell));
     }
 
-    fn fill(&self, job: JobId, result: Result<Vec<u8>, JobError>) {
+    fn fill(&self, job: JobId, result: Result<Encoding, JobError>) {
         let cell = self.cells().remove(&job).and_then(|cell| cell.upgrade());
         if let Some(cell) = cell {
-            cell.fill(Settlement::bare(job, result));
+            cell.fill(Settlement::of(job, result));
         }
     }
 }
@@ -119,13 +121,14 @@ impl Attempt {
     }
 
     fn send(&self, submission: &Submission) -> Result<(), Failure> {
-        let Submission { job, task, form, arguments, options, handles, .. } = submission;
+        let Submission { job, task, form, arguments, blobs, options, handles, .. } = submission;
         let arguments = arguments.as_ref().map_err(TaskError::clone)?;
         let handles = handles.jobs();
         let Some(&task) = self.pool.tasks.get(&**task) else {
             return Err(Failure::Refused(format!("no such task: {task}")));
         };
-        let (length, most) = (arguments.len() as u64, self.pool.max_arguments);
+        let length = arguments.len() as u64 + blobs.bytes();
+        let most = self.pool.max_arguments;
         if length > most {
             let message =
                 format!("arguments of {length} bytes are longer than the limit of {most}");
@@ -136,14 +139,16 @@ impl Attempt {
             return Err(TaskError::new(TaskErrorKind::BadArguments, message).into());
         }
         let Some(_speaking) = self.speak() else { return Err(ended()) };
-        let extra = options.label.as_ref().map_or(0, |label| label.len()) + HANDLE * handles.len();
+        let shares = blobs.share_numbers();
+        let label = options.label.as_ref().map_or(0, |label| label.len());
+        let extra = label + HANDLE * (handles.len() + shares.len());
         let mut one_at_a_time = None;
-        let arguments = if fits_inline(arguments.len() + extra) {
+        let arguments = if blobs.bytes() == 0 && fits_inline(arguments.len() + extra) {
             Value::Inline(arguments)
         } else {
             one_at_a_time = Some(lock(&self.parts));
-            self.pool.desk.wire().parts(Ticket::from(*job), arguments);
-            Value::Parts(length)
+            let ticket = Ticket::from(*job);
+            Value::Parts(large::send(self.pool.desk, ticket, arguments, blobs))
         };
         self.pool.desk.wish(&FromWorker::Submit(Submit {
             parent: self.ticket,
@@ -153,6 +158,7 @@ impl Attempt {
             arguments,
             options: options.clone(),
             handles,
+            shares,
         }));
         drop(one_at_a_time);
         Ok(())

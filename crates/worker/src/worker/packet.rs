@@ -6,12 +6,17 @@ use std::ops::Range;
 use brigade_protocol::codec::{self, DecodeError};
 use brigade_protocol::error::JobError;
 use brigade_protocol::id::{JobId, Run, Seq, TaskId, Ticket};
-use brigade_protocol::message::{self, Form, ToWorker, Value};
+use brigade_protocol::message::{self, Form, Length, ToWorker, Value};
+
+use super::large::{Gathered, Rooms};
+use super::queue::Violation;
 
 /// A [`ToWorker`] that owns its bytes.
 pub(super) enum Message {
     Calls(Packet),
     Part(Part),
+    /// Room is to be made for so many bytes.
+    Expect(Ticket, u64),
     Recall,
     Stop,
     /// A run thread waits for it.
@@ -28,13 +33,15 @@ pub(super) enum Mail {
     Failed(JobError),
     /// Yes or no.
     Told(bool),
+    /// What was offered has been read, or cannot be.
+    Fetched(bool),
 }
 
 /// The output of a job that is waited for.
 pub(super) enum Output {
     Here(Vec<u8>),
-    /// It came before, in parts that should add up to this many bytes.
-    Parts(u64),
+    /// It came before, and should be this long.
+    Parts(Length),
 }
 
 /// A frame of calls.
@@ -65,9 +72,9 @@ struct Entry {
 
 enum Arguments {
     Here(Range<usize>),
-    /// They came before, in parts that should add up to this many bytes.
-    Parts(u64),
-    Gathered(Vec<u8>),
+    /// They came before, and should be this long.
+    Parts(Length),
+    Gathered(Gathered),
 }
 
 /// A piece of arguments too large for a frame.
@@ -85,6 +92,8 @@ pub(super) struct Call<'a> {
     pub(super) task: TaskId,
     pub(super) form: Form,
     pub(super) arguments: &'a [u8],
+    /// The large value that these are part of.
+    pub(super) large: Option<&'a Gathered>,
     pub(super) label: Option<&'a str>,
     /// It came in a run, and may be answered in one.
     pub(super) in_run: bool,
@@ -111,6 +120,8 @@ impl Message {
                 let piece = place(bytes, &packet);
                 Self::Part(Part { packet, piece, ticket })
             }
+            ToWorker::Expect { ticket, length } => Self::Expect(ticket, length),
+            ToWorker::Fetched { ticket, whole } => Self::Mail(ticket, Mail::Fetched(whole)),
             ToWorker::Frame(frame) => {
                 let calls = frame.calls.iter().map(|call| Entry::of(call, &packet)).collect();
                 let first = frame.first;
@@ -180,20 +191,16 @@ impl Packet {
         self.first.0.checked_add(self.len() as u64).map(Seq)
     }
 
-    /// Puts in the arguments that came before the frame. `parts` gives those of an attempt.
+    /// Puts in the arguments that came before the frame.
     ///
     /// # Errors
     ///
-    /// The ticket whose parts do not add up to what the frame says.
-    pub(super) fn gather(
-        &mut self,
-        mut parts: impl FnMut(Ticket) -> Option<Vec<u8>>,
-    ) -> Result<(), Ticket> {
+    /// Those of a call are not as long as it says.
+    pub(super) fn gather(&mut self, rooms: &mut Rooms) -> Result<(), Violation> {
         let Calls::Apart(calls) = &mut self.calls else { return Ok(()) };
         for call in calls {
             let Arguments::Parts(length) = call.arguments else { continue };
-            let whole = parts(call.ticket).filter(|whole| whole.len() as u64 == length);
-            call.arguments = Arguments::Gathered(whole.ok_or(call.ticket)?);
+            call.arguments = Arguments::Gathered(rooms.take(call.ticket, length)?);
         }
         Ok(())
     }
@@ -217,17 +224,18 @@ impl Packet {
                 let arguments = &self.bytes[in_run.clone()];
                 let place = u32::try_from(index).expect("a run has at most 2^32 jobs");
                 let ticket = run.part(place, 1).first;
-                return Call { seq, ticket, task, form, arguments, label: None, in_run: true };
+                let (large, label) = (None, None);
+                return Call { seq, ticket, task, form, arguments, large, label, in_run: true };
             }
         };
         let Entry { ticket, task, form, ref arguments, ref label } = calls[index];
-        let arguments = match arguments {
-            Arguments::Here(place) => &self.bytes[place.clone()],
-            Arguments::Gathered(bytes) => bytes,
+        let (arguments, large) = match arguments {
+            Arguments::Here(place) => (&self.bytes[place.clone()], None),
+            Arguments::Gathered(large) => (large.bytes(), Some(large)),
             Arguments::Parts(_) => unreachable!("a packet is gathered before it is queued"),
         };
         let label = label.clone().and_then(|place| str::from_utf8(&self.bytes[place]).ok());
-        Call { seq, ticket, task, form, arguments, label, in_run: false }
+        Call { seq, ticket, task, form, arguments, large, label, in_run: false }
     }
 
     /// The attempts from `index` on.

@@ -2,7 +2,7 @@
 
 use brigade_protocol::codec::{MESSAGE_BUDGET, OVERHEAD, push_output, take_output};
 use brigade_protocol::id::{Run, Ticket};
-use brigade_protocol::message::{FromWorker, Outputs, Reply, TaskError, Value};
+use brigade_protocol::message::{FromWorker, Length, Outputs, Reply, TaskError, Value};
 
 /// How one attempt ended. Its output, if it is inline, is beside it.
 pub(super) struct Done {
@@ -18,8 +18,8 @@ pub(super) struct Done {
 #[derive(Clone, Copy)]
 pub(super) enum Output {
     Inline,
-    /// It went ahead, in parts of this many bytes in all.
-    Parts(u64),
+    /// It went ahead, and is this long.
+    Parts(Length),
 }
 
 /// The replies that wait to be sent.

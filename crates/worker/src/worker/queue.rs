@@ -1,22 +1,23 @@
 //! The local queue: calls that have come and have not been started, in the order of their
 //! [`Seq`]. It knows nothing of threads; the [`desk`](super::desk) keeps it under its lock.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use brigade_protocol::codec::MAX_VALUE;
 use brigade_protocol::id::{Seq, Ticket};
 
-use super::packet::{Call, Packet, Part};
+use super::large::Rooms;
+use super::packet::{Call, Packet};
 
 /// Calls that wait, and arguments whose calls have not come yet.
 pub(super) struct Queue {
     frames: VecDeque<Waiting>,
     /// The lowest place that no call has had.
     next: Seq,
-    parts: HashMap<Ticket, Vec<u8>>,
+    /// What has come for calls and waits that are to come.
+    pub(super) rooms: Rooms,
 }
 
 struct Waiting {
@@ -42,9 +43,9 @@ pub(super) struct Hand {
 pub(super) enum Violation {
     /// The frame starts with a place that has been used, or goes beyond the last number.
     Place(Seq),
-    /// The parts are not as long as the call says.
+    /// A large value is not as long as the message that mentions it says.
     Sum(Ticket),
-    /// The parts are longer than a value may be.
+    /// It is longer than a value may be.
     Length(Ticket),
 }
 
@@ -52,43 +53,27 @@ impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Place(seq) => write!(f, "a frame starts with call {seq}, out of order"),
-            Self::Sum(ticket) => write!(f, "{ticket}: its parts are not as long as its call says"),
-            Self::Length(ticket) => write!(f, "{ticket}: its parts are longer than a value may be"),
+            Self::Sum(ticket) => write!(f, "{ticket}: its large value is not as long as was said"),
+            Self::Length(ticket) => write!(f, "{ticket}: its value is longer than one may be"),
         }
     }
 }
 
 impl Queue {
     pub(super) fn new() -> Self {
-        Self { frames: VecDeque::new(), next: Seq(1), parts: HashMap::new() }
+        Self { frames: VecDeque::new(), next: Seq(1), rooms: Rooms::default() }
     }
 
     /// Puts in a frame and returns how many calls it has.
     pub(super) fn push(&mut self, mut packet: Packet) -> Result<usize, Violation> {
         let in_order = packet.end().filter(|_| packet.seq(0) >= self.next);
         self.next = in_order.ok_or(Violation::Place(packet.seq(0)))?;
-        packet.gather(|ticket| self.parts.remove(&ticket)).map_err(Violation::Sum)?;
+        packet.gather(&mut self.rooms)?;
         let calls = packet.len();
         if calls > 0 {
             self.frames.push_back(Waiting { packet: Arc::new(packet), next: 0, cursor: 0 });
         }
         Ok(calls)
-    }
-
-    /// Puts in a piece of the arguments of a call to come.
-    pub(super) fn gather(&mut self, part: &Part) -> Result<(), Violation> {
-        let whole = self.parts.entry(part.ticket).or_default();
-        if whole.len() + part.bytes().len() > MAX_VALUE {
-            return Err(Violation::Length(part.ticket));
-        }
-        whole.extend_from_slice(part.bytes());
-        Ok(())
-    }
-
-    /// Takes what was gathered for an attempt, if it is this long.
-    pub(super) fn take_parts(&mut self, ticket: Ticket, length: u64) -> Result<Vec<u8>, Violation> {
-        let whole = self.parts.remove(&ticket).filter(|whole| whole.len() as u64 == length);
-        whole.ok_or(Violation::Sum(ticket))
     }
 
     /// Takes the next call into the hand.
@@ -150,9 +135,9 @@ impl Hand {
 mod tests {
     use brigade_protocol::codec;
     use brigade_protocol::id::{JobId, TaskId};
-    use brigade_protocol::message::{Call, Form, Frame, ToWorker, Value};
+    use brigade_protocol::message::{Call, Form, Frame, Length, ToWorker, Value};
 
-    use super::super::packet::Message;
+    use super::super::packet::{Message, Part};
     use super::*;
 
     /// Calls with the numbers of their jobs as arguments; those in `parts` say they came in parts.
@@ -164,7 +149,7 @@ mod tests {
             form: Form::Word,
             label: None,
             arguments: match parts.iter().find(|part| part.0 == job) {
-                Some(&(_, length)) => Value::Parts(length),
+                Some(&(_, length)) => Value::Parts(Length::plain(length)),
                 None => Value::Inline(text.as_bytes()),
             },
         });
@@ -211,7 +196,7 @@ mod tests {
     fn parts_become_the_arguments_of_their_call() {
         let (mut queue, mut hand) = (Queue::new(), Hand::default());
         for (job, bytes) in [(7, "ab"), (8, "x"), (7, "cd")] {
-            queue.gather(&part(job, bytes.as_bytes())).unwrap();
+            queue.rooms.gather(&part(job, bytes.as_bytes())).unwrap();
         }
         assert_eq!(queue.push(frame(1, &[7], &[(7, 4)])), Ok(1));
         queue.take(&mut hand);

@@ -29,6 +29,8 @@ pub(super) struct Sender {
 pub(super) struct Owed {
     /// Parts that were read.
     pub(super) taken: usize,
+    /// Where there is room for what is expected.
+    pub(super) rooms: Vec<(Ticket, u64)>,
     /// Answers to recalls: the calls that were given back.
     pub(super) returned: Vec<Vec<Ticket>>,
 }
@@ -36,7 +38,7 @@ pub(super) struct Owed {
 impl Owed {
     /// Whether there is nothing.
     pub(super) fn is_empty(&self) -> bool {
-        self.taken == 0 && self.returned.is_empty()
+        self.taken == 0 && self.rooms.is_empty() && self.returned.is_empty()
     }
 }
 
@@ -60,13 +62,6 @@ impl Wire {
     pub(super) fn grown(&self) {
         self.lock().send(&FromWorker::Grown);
     }
-
-    /// Sends an output that is too large for a message. Other messages may go between its parts.
-    pub(super) fn parts(&self, ticket: Ticket, output: &[u8]) {
-        for bytes in output.chunks(codec::PART) {
-            self.lock().send(&FromWorker::Part { ticket, bytes });
-        }
-    }
 }
 
 impl Sender {
@@ -79,6 +74,9 @@ impl Sender {
     pub(super) fn owed(&mut self, owed: Owed) {
         for _ in 0..owed.taken {
             self.send(&FromWorker::Taken);
+        }
+        for (ticket, address) in owed.rooms {
+            self.send(&FromWorker::Room { ticket, address });
         }
         for tickets in owed.returned {
             // Two frames within their budget have fewer tickets than a message can carry.

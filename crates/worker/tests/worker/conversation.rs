@@ -3,7 +3,7 @@
 use brigade_protocol::error::{Failure, JobError};
 use brigade_protocol::id::{JobId, Ticket, WorkerId};
 use brigade_protocol::message::{
-    MOST_HANDLES, MOST_UNACCEPTED, Question, TaskErrorKind, ToWorker, Value,
+    Length, MOST_HANDLES, MOST_UNACCEPTED, Question, TaskErrorKind, ToWorker, Value,
 };
 
 use crate::driver::{Gate, Said, Server, Worker};
@@ -111,7 +111,7 @@ fn a_large_end_comes_in_parts() {
         worker.say(&ToWorker::Part { ticket: ticket(1), bytes });
         assert_eq!(worker.hear(), Said::Taken);
     }
-    let result = Ok(Value::Parts(output.len() as u64));
+    let result = Ok(Value::Parts(Length::plain(output.len() as u64)));
     worker.say(&ToWorker::Settled { waiter: ticket(1), job: nested(1), result });
     expect_taken_and_reply(&mut worker, 1, &quoted(&text));
 }

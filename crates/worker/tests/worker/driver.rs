@@ -13,7 +13,7 @@ use brigade_protocol::board::{self, Lane, PAGE};
 use brigade_protocol::handshake::{NearEnds, Rendezvous, Reports, Requests, channel_pair};
 use brigade_protocol::id::{JobId, Run, Seq, SlotId, TaskId, Ticket, WorkerId};
 use brigade_protocol::message::{
-    Call, Calls, Configuration, Exit, Form, Frame, FromWorker, Hello, Initializer, Outputs,
+    Call, Calls, Configuration, Exit, Form, Frame, FromWorker, Hello, Initializer, Length, Outputs,
     Question, Report, Request, Spawn, TaskError, ToWorker, Usage, Value,
 };
 use brigade_protocol::{VARIABLE, codec};
@@ -128,7 +128,7 @@ impl Server {
         pass(&self.socket, &writer);
         drop(writer);
         let slot = SlotId(u32::try_from(id.0).unwrap());
-        let spawn = Spawn { worker: id, slot, threads, max_output, pool: 7 };
+        let spawn = Spawn { worker: id, slot, threads, max_output, pool: 7, direct: false };
         self.requests.send(&Request::Spawn(spawn), Some(far)).unwrap();
         assert!(
             matches!(self.reports.receive(), Ok(Report::Spawned { worker, .. }) if worker == id)
@@ -222,7 +222,8 @@ impl Worker {
             self.say(&ToWorker::Part { ticket, bytes });
             assert_eq!(self.hear(), Said::Taken);
         }
-        let (task, arguments) = (self.task(task), Value::Parts(arguments.len() as u64));
+        let (task, arguments) =
+            (self.task(task), Value::Parts(Length::plain(arguments.len() as u64)));
         let call = Call { ticket, task, form: Form::Json, arguments, label: None };
         self.say(&ToWorker::Frame(Frame { first: Seq(self.next), calls: vec![call] }));
         self.next += 1;
@@ -256,6 +257,7 @@ impl Worker {
             FromWorker::Returned(tickets) => {
                 Said::Returned(tickets.iter().map(|ticket| ticket.job.0).collect())
             }
+            FromWorker::Room { .. } | FromWorker::Offer { .. } => panic!("nothing is direct here"),
             FromWorker::Part { ticket, bytes } => {
                 self.parts.entry(ticket).or_default().extend(bytes);
                 Said::Part
@@ -286,7 +288,7 @@ impl Worker {
             Value::Inline(bytes) => bytes.to_vec(),
             Value::Parts(length) => {
                 let whole = self.parts.remove(&ticket).unwrap();
-                assert_eq!(whole.len() as u64, length);
+                assert_eq!(Length::plain(whole.len() as u64), length);
                 whole
             }
         }

@@ -29,7 +29,7 @@ fn sum_up() -> u64 {
 }
 
 /// The proportional size of a process, in KiB.
-fn proportional(pid: u32) -> u64 {
+pub(crate) fn proportional(pid: u32) -> u64 {
     let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).expect("it is alive");
     let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:")).expect("a sum");
     line.trim().trim_end_matches(" kB").parse().expect("a number")

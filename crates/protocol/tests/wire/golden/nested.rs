@@ -5,7 +5,8 @@ use std::time::Duration;
 use brigade_protocol::error::{Certificate, Failure, JobError, Member, Sentence, WorkerInfo};
 use brigade_protocol::id::{JobId, SlotId, TaskId, WorkerId};
 use brigade_protocol::message::{
-    Exit, Form, FromWorker, Options, Question, Submit, TaskError, TaskErrorKind, ToWorker, Value,
+    Exit, Form, FromWorker, Length, Options, Question, Submit, TaskError, TaskErrorKind, ToWorker,
+    Value,
 };
 
 use super::{TICKET, assert_golden, assert_numbers};
@@ -23,6 +24,7 @@ pub(super) fn submit() -> Submit<'static> {
         arguments: Value::Inline(&[1]),
         options: Options::default(),
         handles: vec![],
+        shares: vec![],
     }
 }
 
@@ -33,7 +35,7 @@ fn submissions() {
         "06:Submit fb2c01:job 02:attempt fd0100000001000000:job 03:task 00:Bincode
          00:Inline 01:length 01
          00:timeout 00:retries 00:crash_retries 00:priority 00:label
-         00:handles",
+         00:handles 00:shares",
     );
     let options = Options {
         timeout: Some(Duration::new(1, 2)),
@@ -43,14 +45,21 @@ fn submissions() {
         label: Some("ä".into()),
     };
     let handles = vec![JobId(1), JobId(300)];
-    let (form, arguments) = (Form::Json, Value::Parts(65536));
+    let (form, arguments) = (Form::Json, Value::Parts(Length::plain(65536)));
     assert_golden(
-        &FromWorker::Submit(Submit { form, arguments, options, handles, ..submit() }),
+        &FromWorker::Submit(Submit {
+            form,
+            arguments,
+            options,
+            handles,
+            shares: vec![251],
+            ..submit()
+        }),
         "06:Submit fb2c01:job 02:attempt fd0100000001000000:job 03:task 01:Json
-         01:Parts fc00000100:length
+         01:Parts fc00000100:bytes 00:blobs
          01:Some 01:seconds 02:nanoseconds  01:Some 03:retries  01:Some 00:crash_retries
          ff:priority  01:Some 02:label c3a4
-         02:handles 01 fb2c01",
+         02:handles 01 fb2c01 01:shares fbfb00",
     );
 }
 
@@ -82,8 +91,8 @@ fn answers() {
         "04:Settled fb2c01:job 02:attempt 01:job 00:Ok 00:Inline 02:length feff",
     );
     assert_golden(
-        &settled(Ok(Value::Parts(300))),
-        "04:Settled fb2c01:job 02:attempt 01:job 00:Ok 01:Parts fb2c01:length",
+        &settled(Ok(Value::Parts(Length::plain(300)))),
+        "04:Settled fb2c01:job 02:attempt 01:job 00:Ok 01:Parts fb2c01:bytes 00:blobs",
     );
     let refused_bytes = "09:job 00:task 00:label 09:Refused 02:reason 6e6f 00:attempts 00:allowed
          00:worker 00:killed 00:elapsed 00:last_words 00:usage";

@@ -35,8 +35,9 @@ fn options() -> impl Strategy<Value = Options> {
 }
 
 fn submit() -> BoxedStrategy<Submit<'static>> {
-    (ticket(), job(), any::<u32>(), form(), value(), options(), vec(job(), 0..5))
-        .prop_map(|(parent, job, task, form, arguments, options, handles)| Submit {
+    let shares = vec(number(), 0..3);
+    (ticket(), job(), any::<u32>(), form(), value(), options(), vec(job(), 0..5), shares)
+        .prop_map(|(parent, job, task, form, arguments, options, handles, shares)| Submit {
             parent,
             job,
             task: TaskId(task),
@@ -44,6 +45,7 @@ fn submit() -> BoxedStrategy<Submit<'static>> {
             arguments,
             options,
             handles,
+            shares,
         })
         .boxed()
 }

@@ -56,6 +56,8 @@ impl Processes {
     fn on_spawned(&mut self, core: &mut Core, worker: WorkerId, pid: u32) {
         let Some(link) = self.links.get_mut(&worker) else { return };
         link.pid = Some(pid);
+        link.outbox.direct.open(pid);
+        let is_ready = std::mem::take(&mut link.ready);
         let info = WorkerInfo { id: worker, slot: link.slot, pid };
         // The fork server reaps it only when asked, so the pid is still its own; unless the fork
         // server is dead, and then so is the worker.
@@ -73,6 +75,9 @@ impl Processes {
                     printed: Vec::new(),
                 });
                 core.events.push(Event::Spawned(worker));
+                if is_ready {
+                    core.events.push(Event::WorkerReady(worker));
+                }
             }
             _ => self.on_died(core, worker, Vec::new()),
         }
@@ -87,11 +92,22 @@ impl Processes {
         link.mark_end();
         self.mourning.push((Instant::now() + PATIENCE, worker));
         if server_alive && link.generation == self.generation {
-            drop(self.server.send(Command::Reap(worker)));
+            link.death.reap_due = true;
+            self.reap_if_due(worker);
         } else {
             link.death.exit = Some(Exit::Unknown);
         }
         self.conclude(core, worker);
+    }
+
+    /// Has a dead worker waited for, once nothing is copied from or to what has its pid. If something is,
+    /// that ends before the listener comes to the end mark.
+    pub(super) fn reap_if_due(&mut self, worker: WorkerId) {
+        let Some(link) = self.links.get_mut(&worker) else { return };
+        if link.death.reap_due && link.outbox.direct.close() {
+            link.death.reap_due = false;
+            drop(self.server.send(Command::Reap(worker)));
+        }
     }
 
     /// When to stop waiting for a witness, if one is waited for.
@@ -149,6 +165,7 @@ impl Processes {
             // They carry a parent-death signal; their groups do not.
             for link in self.links.values() {
                 link.signal(Signal::KILL);
+                link.outbox.direct.close();
             }
         }
     }

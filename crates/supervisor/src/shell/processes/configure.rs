@@ -14,6 +14,7 @@ use brigade_protocol::message::{
     BuildId, Configuration, ConfigurationError, Exit, Form, Hello, Initializer, Report, Request,
     TaskError,
 };
+use brigade_task::outside::Encoding;
 use brigade_task::{Arguments, Job};
 use crossbeam_channel::Receiver;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
@@ -34,7 +35,7 @@ const LAST_REPORT: Duration = Duration::from_secs(1);
 pub(crate) struct Preparation {
     task: Cow<'static, str>,
     form: Form,
-    arguments: Result<Vec<u8>, TaskError>,
+    arguments: Result<Encoding, TaskError>,
 }
 
 impl<T, A: Arguments> From<Job<T, A>> for Preparation {
@@ -95,6 +96,8 @@ impl Wishes {
             let (theirs, ours) = (hello.build.clone(), self.own_build.clone());
             return Err(refused(InitializerError::OtherBuild { theirs, ours }));
         }
+        // With a large blob they are too long, which is seen next.
+        let arguments = arguments.pieces().collect::<Vec<_>>().concat();
         Ok(Initializer { task, form: wish.form, arguments })
     }
 

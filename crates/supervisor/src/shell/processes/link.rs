@@ -6,12 +6,14 @@ use std::sync::Arc;
 
 use brigade_protocol::codec;
 use brigade_protocol::handshake::NearEnds;
-use brigade_protocol::id::{JobId, Run, SlotId, Ticket, WorkerId};
+use brigade_protocol::id::{Run, SlotId, Ticket, WorkerId};
 use brigade_protocol::ipc_channel::ipc::{IpcBytesReceiver, IpcBytesSender};
-use brigade_protocol::message::{Exit, FromWorker, Outputs, TaskError, Usage, Value};
-use rustc_hash::FxHashMap;
+use brigade_protocol::message::{Exit, FromWorker, MOST_SHARES, Outputs, TaskError, Usage, Value};
+use brigade_task::outside::{Blobs, Encoding};
 
 use super::News;
+use super::arrivals::Arrivals;
+use super::direct::{Copied, Direct};
 use super::nested::{self, Nested};
 use super::outbox::Outbox;
 use crate::error::{Sentence, WorkerInfo};
@@ -25,6 +27,8 @@ pub(in crate::shell) struct Link {
     /// Of the fork server that forked it.
     pub(super) generation: u64,
     pub(super) pid: Option<u32>,
+    /// It said that it is ready before its process was known.
+    pub(super) ready: bool,
     /// The read end of its output, until the watch thread has it.
     pub(super) output: Option<std::os::fd::OwnedFd>,
     /// Why it is to be killed, as soon as its process is known.
@@ -38,6 +42,18 @@ pub(in crate::shell) struct Link {
     pub(super) outbox: Outbox,
 }
 
+/// What a worker may do.
+#[derive(Clone, Copy)]
+pub(super) struct Terms {
+    /// How many jobs it runs at once.
+    pub(super) threads: u16,
+    pub(super) max_output: u64,
+    /// It may say that it has grown.
+    pub(super) may_grow: bool,
+    /// Large values may be copied directly.
+    pub(super) direct: bool,
+}
+
 /// What is known of its end; with all three, it is buried.
 #[derive(Default)]
 pub(super) struct Death {
@@ -45,6 +61,8 @@ pub(super) struct Death {
     pub(super) last_words: Option<Vec<String>>,
     /// Everything that it sent has been heard.
     pub(super) heard_out: bool,
+    /// The fork server is to be asked how it ended, as soon as its pid is not needed any more.
+    pub(super) reap_due: bool,
     /// How it ended, by the fork server's word.
     pub(super) exit: Option<Exit>,
     /// What it used in all its life, by the fork server's word.
@@ -58,17 +76,18 @@ impl Link {
         generation: u64,
         near: NearEnds,
         output: std::os::fd::OwnedFd,
-        limits: (u16, u64, bool),
+        terms: Terms,
         inbox: Sender<Message>,
     ) -> io::Result<Self> {
         let NearEnds { jobs, replies, end_mark } = near;
-        let outbox = Outbox::new(limits.0);
-        let listener = Listener::new(worker, inbox, &outbox, limits);
+        let outbox = Outbox::new(terms.threads, terms.direct);
+        let listener = Listener::new(worker, inbox, &outbox, terms);
         thread::spawn_small("brigade-reader", move || listener.run(&replies))?;
         Ok(Self {
             slot,
             generation,
             pid: None,
+            ready: false,
             output: Some(output),
             condemned: None,
             killed: None,
@@ -84,11 +103,8 @@ impl Link {
     }
 
     /// Sends what may be under way; never blocks. An error means that the worker cannot be reached.
-    pub(super) fn flush<'a>(
-        &mut self,
-        arguments: impl Fn(JobId) -> Option<&'a [u8]>,
-    ) -> io::Result<()> {
-        self.outbox.flush(arguments, |message| self.jobs.send(message))
+    pub(super) fn flush(&mut self) -> io::Result<()> {
+        self.outbox.flush(|message| self.jobs.send(message))
     }
 
     /// Puts a mark behind all that the worker, which is dead, has sent: so the listener ends even if
@@ -109,6 +125,16 @@ pub(crate) enum Heard {
     Replies(Vec<RawReply>),
     Returned(Vec<Ticket>),
     PartTaken,
+    /// What it was told to expect has been written to it, or cannot be.
+    Written {
+        ticket: Ticket,
+        whole: bool,
+    },
+    /// What it offered has been read, or cannot be.
+    Offered {
+        ticket: Ticket,
+        whole: bool,
+    },
     /// One of its jobs wants something of another.
     Nested(nested::Wish),
     Grown,
@@ -125,6 +151,8 @@ pub(crate) struct RawReply {
     pub(super) elapsed: u64,
     /// Of several, the outputs as they came: there is one for each.
     pub(super) result: Result<Vec<u8>, TaskError>,
+    /// What the output of a single one left outside.
+    pub(super) blobs: Blobs,
 }
 
 /// The thread that listens to one worker. It never sends to it, and waits for nothing else.
@@ -132,12 +160,11 @@ pub(super) struct Listener {
     worker: WorkerId,
     inbox: Sender<Message>,
     credit: Arc<AtomicU64>,
-    threads: usize,
-    max_output: u64,
     /// It may say that it has grown, which it may once.
     may_grow: bool,
-    /// Large outputs of which parts have come.
-    parts: FxHashMap<Ticket, Vec<u8>>,
+    direct: Arc<Direct>,
+    /// Large values that have come, or of which parts have.
+    arrivals: Arrivals,
     nested: Nested,
 }
 
@@ -152,23 +179,33 @@ fn total(count: u32, mut outputs: &[u8]) -> Result<u64, Violation> {
 }
 
 /// A message that the worker must not have sent.
+#[derive(Debug, PartialEq)]
 pub(super) struct Violation;
+
+/// Whether the value was copied, if that is of interest: it is not to the dying.
+fn was_copied(copied: Copied) -> Result<Option<bool>, Violation> {
+    match copied {
+        Copied::Whole => Ok(Some(true)),
+        Copied::Refused => Ok(Some(false)),
+        Copied::Gone => Ok(None),
+        Copied::Astray => Err(Violation),
+    }
+}
 
 impl Listener {
     pub(super) fn new(
         worker: WorkerId,
         inbox: Sender<Message>,
         outbox: &Outbox,
-        (threads, max_output, may_grow): (u16, u64, bool),
+        Terms { threads, max_output, may_grow, .. }: Terms,
     ) -> Self {
         Self {
             worker,
             inbox,
             credit: Arc::clone(&outbox.credit),
-            threads: usize::from(threads),
-            max_output,
             may_grow,
-            parts: FxHashMap::default(),
+            direct: Arc::clone(&outbox.direct),
+            arrivals: Arrivals::new(threads, max_output),
             nested: Nested::new(worker, outbox.window.clone()),
         }
     }
@@ -204,21 +241,37 @@ impl Listener {
                 self.spend(1 + tickets.len() as u64, Heard::Returned(tickets))?
             }
             FromWorker::Part { ticket, bytes } => {
-                self.gather(ticket, bytes)?;
+                self.arrivals.gather(ticket, bytes)?;
                 return Ok(None);
+            }
+            FromWorker::Room { ticket, address } => {
+                let value = self.direct.take(ticket).ok_or(Violation)?;
+                let copied = self.direct.write(&value, address);
+                let told = was_copied(copied)?.map(|whole| Heard::Written { ticket, whole });
+                return told.map(|heard| self.spend(1, heard)).transpose();
+            }
+            FromWorker::Offer { ticket, length, pieces } => {
+                let copied = self.arrivals.fetch(&self.direct, ticket, length, &pieces)?;
+                let told = was_copied(copied)?.map(|whole| Heard::Offered { ticket, whole });
+                return Ok(told);
             }
             FromWorker::Replies(replies) => {
                 let count = replies.len();
                 let mut raw = Vec::with_capacity(count);
                 for reply in replies {
+                    let mut blobs = Blobs::default();
                     let result = match reply.result {
                         Ok(Value::Inline(output)) => Ok(output.to_vec()),
-                        Ok(Value::Parts(length)) => Ok(self.gathered(reply.ticket, length)?),
+                        Ok(Value::Parts(length)) => {
+                            let output = self.arrivals.take(reply.ticket, length)?;
+                            blobs = output.blobs;
+                            Ok(output.bytes)
+                        }
                         Err(error) => Err(error),
                     };
                     let (run, started, elapsed) =
                         (reply.ticket.into(), reply.started, reply.elapsed);
-                    raw.push(RawReply { run, started, elapsed, result });
+                    raw.push(RawReply { run, started, elapsed, result, blobs });
                 }
                 self.spend(count as u64, Heard::Replies(raw))?
             }
@@ -229,15 +282,20 @@ impl Listener {
                     1 => codec::take_output(&mut { outputs }).map_err(|_| Violation)?.1,
                     _ => outputs,
                 };
-                let reply = RawReply { run, started, elapsed, result: Ok(result.to_vec()) };
+                let (result, blobs) = (Ok(result.to_vec()), Blobs::default());
+                let reply = RawReply { run, started, elapsed, result, blobs };
                 self.spend(u64::from(run.count), Heard::Replies(vec![reply]))?
             }
             FromWorker::Submit(submit) => {
                 let first = Ticket::from(submit.job);
-                let arguments = match submit.arguments {
-                    Value::Inline(bytes) => bytes.to_vec(),
-                    Value::Parts(length) => self.gathered(first, length)?,
+                let mut arguments = match submit.arguments {
+                    Value::Inline(bytes) => Encoding::from(bytes.to_vec()),
+                    Value::Parts(length) => self.arrivals.take(first, length)?,
                 };
+                if submit.shares.len() > MOST_SHARES {
+                    return Err(Violation);
+                }
+                arguments.blobs.keep_shares(&submit.shares);
                 Heard::Nested(self.nested.submit(&submit, arguments)?)
             }
             message => Heard::Nested(self.nested.hear(message)?),
@@ -250,21 +308,5 @@ impl Listener {
             credit.checked_sub(answers)
         });
         spent.map(|_| heard).map_err(|_| Violation)
-    }
-
-    fn gather(&mut self, ticket: Ticket, bytes: &[u8]) -> Result<(), Violation> {
-        if self.parts.len() >= self.threads && !self.parts.contains_key(&ticket) {
-            return Err(Violation);
-        }
-        let output = self.parts.entry(ticket).or_default();
-        if (output.len() + bytes.len()) as u64 > self.max_output {
-            return Err(Violation);
-        }
-        output.extend_from_slice(bytes);
-        Ok(())
-    }
-
-    fn gathered(&mut self, ticket: Ticket, length: u64) -> Result<Vec<u8>, Violation> {
-        self.parts.remove(&ticket).filter(|output| output.len() as u64 == length).ok_or(Violation)
     }
 }

@@ -10,9 +10,11 @@
 //! thread (its pidfd; its last words), its reader thread (all it sent has been heard), and the fork
 //! server (how it ended). How long they are waited for is the one time limit in the shell.
 
+mod arrivals;
 mod board;
 mod burial;
 mod configure;
+mod direct;
 mod launch;
 mod lines;
 mod link;
@@ -101,6 +103,8 @@ pub(super) struct Processes {
     pub(super) board: Board,
     pub(super) threads: u16,
     pub(super) max_output: u64,
+    /// Whether large values can be copied directly, as far as it is known.
+    pub(super) direct: bool,
     pub(super) limits: Limits,
     /// Whether workers look at their own size.
     pub(super) may_grow: bool,
@@ -218,9 +222,12 @@ impl Processes {
     fn hear(&mut self, core: &mut Core, worker: WorkerId, heard: Heard) {
         let Some(link) = self.links.get_mut(&worker) else { return };
         match heard {
+            // One whose process is not known yet can be neither killed nor read.
+            Heard::Ready if link.pid.is_none() => link.ready = true,
             Heard::Ready => core.events.push(Event::WorkerReady(worker)),
             Heard::Replies(replies) => {
-                for RawReply { run, started, elapsed, result } in replies {
+                for RawReply { run, started, elapsed, result, blobs } in replies {
+                    core.keep_blobs(run.first.job, blobs);
                     let started_at = core.clock.at(started);
                     let ran = (started_at, core.clock.at(started.saturating_add(elapsed)));
                     core.kept.release_run(worker, run);
@@ -233,14 +240,26 @@ impl Processes {
                 link.outbox.part_taken();
                 self.flush(core, worker);
             }
+            Heard::Written { ticket, whole } => {
+                self.direct &= whole;
+                link.outbox.written(ticket, whole);
+                self.flush(core, worker);
+            }
+            Heard::Offered { ticket, whole } => {
+                self.direct &= whole;
+                link.outbox.send_fetched(ticket, whole);
+                self.flush(core, worker);
+            }
             Heard::Nested(wish) => self.take_wish(core, worker, wish),
             Heard::Violation => {
                 link.death.heard_out = true;
                 core.events.push(Event::Violated(worker));
+                self.reap_if_due(worker);
                 self.conclude(core, worker);
             }
             Heard::End => {
                 link.death.heard_out = true;
+                self.reap_if_due(worker);
                 self.conclude(core, worker);
             }
         }

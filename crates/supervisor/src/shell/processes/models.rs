@@ -1,12 +1,15 @@
 //! What a worker may say, in every order in which the loop and the thread that listens to the worker can come
 //! to count it. Run by `.ci/models`.
 
+use std::sync::Arc;
+
 use brigade_protocol::codec::{self, PART};
 use brigade_protocol::id::{JobId, Ticket, WorkerId};
 use brigade_protocol::message::{FromWorker, MOST_UNACCEPTED, Question, ToWorker};
+use brigade_task::outside::Encoding;
 use loom::thread::{self, JoinHandle};
 
-use super::link::{Heard, Listener};
+use super::link::{Heard, Listener, Terms};
 use super::outbox::Outbox;
 use crate::sync::channel::{self, Receiver, Sender};
 
@@ -62,18 +65,15 @@ struct Loop {
     outbox: Outbox,
     to: Sender<Vec<u8>>,
     heard: Receiver<Heard>,
-    arguments: Vec<u8>,
+    arguments: Arc<Encoding>,
 }
 
 impl Loop {
     fn flush(&mut self) {
-        let sent = self.outbox.flush(
-            |_| Some(&self.arguments),
-            |message| {
-                self.to.send(message.to_vec()).unwrap();
-                Ok(())
-            },
-        );
+        let sent = self.outbox.flush(|message| {
+            self.to.send(message.to_vec()).unwrap();
+            Ok(())
+        });
         sent.unwrap();
     }
 
@@ -103,11 +103,12 @@ fn told(asker: Ticket) -> Vec<u8> {
 }
 
 fn pair() -> (Loop, Worker) {
-    let outbox = Outbox::new(1);
+    let terms = Terms { threads: 1, max_output: 1024, may_grow: false, direct: false };
+    let outbox = Outbox::new(1, false);
     let (inbox, _) = channel::unbounded();
-    let listener = Listener::new(WORKER, inbox, &outbox, (1, 1024, false));
+    let listener = Listener::new(WORKER, inbox, &outbox, terms);
     let ((to, sent), (heard, taken)) = (channel::unbounded(), channel::unbounded());
-    let arguments = vec![0; 2 * PART + 1];
+    let arguments = Arc::new(vec![0; 2 * PART + 1].into());
     let mut worker = Worker { listener, sent, heard };
     worker.say(&FromWorker::Ready);
     let mut own = Loop { outbox, to, heard: taken, arguments };
@@ -136,7 +137,8 @@ fn each_part_that_is_sent_may_be_acknowledged_and_lets_the_next_one_go() {
     model(|| {
         let (mut own, worker) = pair();
         let worker = worker.live(|worker| (0..3).for_each(|_| worker.receive_part()));
-        own.outbox.send_arguments(JobId(1).into());
+        let arguments = Arc::clone(&own.arguments);
+        own.outbox.send_arguments(JobId(1).into(), &arguments);
         own.flush();
         own.take(3);
         worker.join().unwrap();

@@ -8,6 +8,7 @@ use brigade_protocol::message::{
     Form, FromWorker, LONGEST_LABEL, MOST_AWAITED, MOST_HANDLES, MOST_UNACCEPTED, Options,
     Question, Submit,
 };
+use brigade_task::outside::Encoding;
 
 use super::link::Violation;
 use crate::sync::atomic::{AtomicU64, Ordering};
@@ -19,7 +20,7 @@ pub(crate) enum Wish {
         job: JobId,
         task: TaskId,
         form: Form,
-        arguments: Vec<u8>,
+        arguments: Encoding,
         options: Options,
         handles: Vec<JobId>,
     },
@@ -112,7 +113,7 @@ impl Nested {
     pub(super) fn submit(
         &self,
         submit: &Submit<'_>,
-        arguments: Vec<u8>,
+        arguments: Encoding,
     ) -> Result<Wish, Violation> {
         let &Submit { parent, job, task, form, .. } = submit;
         let (options, handles) = (submit.options.clone(), submit.handles.clone());

@@ -2,15 +2,18 @@
 //!
 //! The listener counts what the worker says against what it was allowed here, in another thread.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 
 use brigade_protocol::codec::{self, EncodeError, PART};
-use brigade_protocol::id::{JobId, Ticket};
-use brigade_protocol::message::ToWorker;
+use brigade_protocol::id::Ticket;
+use brigade_protocol::message::{DIRECT, ToWorker};
 use brigade_task::cell::Cell;
+use brigade_task::outside::Encoding;
 
+use super::direct::Direct;
 use super::nested::Window;
 use crate::sync::atomic::{AtomicU64, Ordering};
 
@@ -29,15 +32,20 @@ pub(super) struct Outbox {
     pub(super) credit: Arc<AtomicU64>,
     /// What its jobs may send about other jobs.
     pub(super) window: Window,
+    /// The direct road.
+    pub(super) direct: Arc<Direct>,
+    /// Whether that is open, as far as it is known.
+    is_open: bool,
 }
 
 /// Something to be sent, in order.
 enum Outgoing {
     Message(Vec<u8>),
-    /// The arguments of a job from this offset on.
-    Arguments {
+    /// A large value for this attempt.
+    Value {
         ticket: Ticket,
-        offset: usize,
+        value: Arc<Encoding>,
+        road: Road,
     },
     /// The output of a job that this attempt waits for, from this offset on.
     Output {
@@ -45,20 +53,38 @@ enum Outgoing {
         end: Arc<Cell>,
         offset: usize,
     },
+    /// What the worker offered has been read, or cannot be.
+    Fetched {
+        ticket: Ticket,
+        whole: bool,
+    },
     /// The answer to what a job waits for.
     Answer(Vec<u8>),
     /// So many wishes have been taken in.
     Accepted(u32),
 }
 
+/// How a large value travels.
+enum Road {
+    /// The worker is to be told to make room.
+    Direct,
+    /// It was told. Nothing else is sent before the value is there.
+    Expected,
+    /// In parts of at most so many bytes, from this offset on.
+    Parts(usize, usize),
+}
+
 impl Outbox {
-    /// Of a worker with so many run threads. It may say that it is ready.
-    pub(super) fn new(threads: u16) -> Self {
+    /// Of a worker with so many run threads, to which the direct road may be open. It may say that it is
+    /// ready.
+    pub(super) fn new(threads: u16, is_open: bool) -> Self {
         Self {
             queue: VecDeque::new(),
             parts_under_way: 0,
             credit: Arc::new(AtomicU64::new(1)),
             window: Window::new(threads),
+            direct: Arc::default(),
+            is_open,
         }
     }
 
@@ -69,9 +95,46 @@ impl Outbox {
         self.queue.push_back(Outgoing::Message(message));
     }
 
-    /// Sends large arguments in parts.
-    pub(super) fn send_arguments(&mut self, ticket: Ticket) {
-        self.queue.push_back(Outgoing::Arguments { ticket, offset: 0 });
+    /// Sends the large arguments of an attempt.
+    pub(super) fn send_arguments(&mut self, ticket: Ticket, value: &Arc<Encoding>) {
+        self.send_value(ticket, value, PART);
+    }
+
+    /// Sends the output with blobs of a job that an attempt waits for.
+    pub(super) fn send_blobs(&mut self, waiter: Ticket, value: &Arc<Encoding>) {
+        self.send_value(waiter, value, OUTPUT_PART);
+    }
+
+    fn send_value(&mut self, ticket: Ticket, value: &Arc<Encoding>, part: usize) {
+        let is_direct = self.is_open && value.length().bytes >= DIRECT;
+        let road = if is_direct { Road::Direct } else { Road::Parts(part, 0) };
+        self.queue.push_back(Outgoing::Value { ticket, value: Arc::clone(value), road });
+    }
+
+    /// The worker has been written what it was told to expect; or it cannot be, and that goes in parts.
+    pub(super) fn written(&mut self, ticket: Ticket, whole: bool) {
+        self.part_taken();
+        self.is_open &= whole;
+        let Some(Outgoing::Value { ticket: expected, road: road @ Road::Expected, .. }) =
+            self.queue.front_mut()
+        else {
+            return;
+        };
+        if *expected != ticket {
+            return;
+        }
+        if whole {
+            self.queue.pop_front();
+        } else {
+            // What is expected is as large as arguments may be; and outputs have smaller parts.
+            *road = Road::Parts(OUTPUT_PART, 0);
+        }
+    }
+
+    /// Tells that what the worker offered has been read, or cannot be.
+    pub(super) fn send_fetched(&mut self, ticket: Ticket, whole: bool) {
+        self.is_open &= whole;
+        self.queue.push_back(Outgoing::Fetched { ticket, whole });
     }
 
     /// Sends the output of a job that an attempt waits for.
@@ -95,9 +158,8 @@ impl Outbox {
     }
 
     /// Gives to `send` what may be under way.
-    pub(super) fn flush<'a>(
+    pub(super) fn flush(
         &mut self,
-        arguments: impl Fn(JobId) -> Option<&'a [u8]>,
         mut send: impl FnMut(&[u8]) -> io::Result<()>,
     ) -> io::Result<()> {
         while let Some(outgoing) = self.queue.front_mut() {
@@ -107,7 +169,12 @@ impl Outbox {
                     self.queue.pop_front();
                     continue;
                 }
+                Outgoing::Value { road: Road::Expected, .. } => return Ok(()),
                 _ if self.parts_under_way == MOST_PARTS => return Ok(()),
+                Outgoing::Fetched { ticket, whole } => {
+                    let (ticket, whole) = (*ticket, *whole);
+                    (codec::encode(&ToWorker::Fetched { ticket, whole }), true)
+                }
                 Outgoing::Answer(message) => {
                     self.window.answered();
                     (Ok(std::mem::take(message)), true)
@@ -119,13 +186,23 @@ impl Outbox {
                 Outgoing::Output { waiter, end, offset } => {
                     let part = end.peek(|end| {
                         let whole = end.result.as_deref().unwrap_or_default();
-                        next_part(*waiter, whole, offset, OUTPUT_PART)
+                        next_part(*waiter, [whole].into_iter(), offset, OUTPUT_PART)
                     });
                     part.expect("an end that is sent is there")
                 }
-                Outgoing::Arguments { ticket, offset } => {
-                    let whole = arguments(ticket.job).expect("what is held is not settled");
-                    next_part(*ticket, whole, offset, PART)
+                Outgoing::Value { ticket, value, road: Road::Parts(most, offset) } => {
+                    next_part(*ticket, value.pieces(), offset, *most)
+                }
+                Outgoing::Value { road, .. } if !self.is_open => {
+                    // It was refused meanwhile.
+                    *road = Road::Parts(OUTPUT_PART, 0);
+                    continue;
+                }
+                Outgoing::Value { ticket, value, road } => {
+                    self.direct.consign(*ticket, value);
+                    *road = Road::Expected;
+                    let (ticket, length) = (*ticket, value.length().bytes);
+                    (codec::encode(&ToWorker::Expect { ticket, length }), false)
                 }
             };
             self.parts_under_way += 1;
@@ -139,15 +216,29 @@ impl Outbox {
     }
 }
 
-/// The next part of a large value, and whether it is the last.
-fn next_part(
+/// The next part of a large value that lies in these pieces, and whether it is the last.
+fn next_part<'a>(
     ticket: Ticket,
-    whole: &[u8],
+    pieces: impl Iterator<Item = &'a [u8]>,
     offset: &mut usize,
     most: usize,
 ) -> (Result<Vec<u8>, EncodeError>, bool) {
-    let rest = &whole[*offset..];
-    let bytes = &rest[..rest.len().min(most)];
+    let (mut skip, mut bytes, mut is_last) = (*offset, Cow::Borrowed(&[][..]), true);
+    for piece in pieces {
+        let rest = &piece[skip.min(piece.len())..];
+        skip -= piece.len().min(skip);
+        let taken = &rest[..rest.len().min(most - bytes.len())];
+        match &mut bytes {
+            Cow::Borrowed([]) => bytes = Cow::Borrowed(taken),
+            _ if taken.is_empty() => {}
+            bytes => bytes.to_mut().extend_from_slice(taken),
+        }
+        if taken.len() < rest.len() {
+            is_last = false;
+            break;
+        }
+    }
     *offset += bytes.len();
-    (codec::encode(&ToWorker::Part { ticket, bytes }), bytes.len() == rest.len())
+    let bytes = &*bytes;
+    (codec::encode(&ToWorker::Part { ticket, bytes }), is_last)
 }

@@ -2,19 +2,21 @@
 
 use std::borrow::Cow;
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 use std::time::Instant;
 
 use brigade_protocol::codec::{self, EncodeError};
 use brigade_protocol::error::{JobError, Sentence};
 use brigade_protocol::handshake;
 use brigade_protocol::id::{Run, Seq, SlotId, Ticket, WorkerId};
-use brigade_protocol::message::{Call, Calls, Frame, Spawn, ToWorker, Value};
+use brigade_protocol::message::{Call, Calls, Frame, Length, Spawn, ToWorker, Value};
+use brigade_task::outside::Encoding;
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group, pidfd_send_signal};
 
 use super::Processes;
 use super::burial::PATIENCE;
-use super::link::Link;
+use super::link::{Link, Terms};
 use super::outbox::OUTPUT_PART;
 use super::server::Command;
 use crate::host;
@@ -51,7 +53,7 @@ fn one_run(core: &Core, first: Seq, run: Run) -> Option<Result<Vec<u8>, EncodeEr
     let mut arguments = Vec::new();
     for job in run.jobs() {
         let submission = submission(job)?;
-        if submission.form != form || submission.label.is_some() {
+        if submission.form != form || submission.label.is_some() || submission.large.is_some() {
             return None;
         }
         codec::push_bytes(&submission.arguments, &mut arguments);
@@ -120,23 +122,11 @@ impl Processes {
         let (output, far_output): (OwnedFd, OwnedFd) = pipe_with(PipeFlags::CLOEXEC)?;
         self.board.clear(slot);
         let inbox = self.inbox.clone();
-        let link = Link::new(
-            worker,
-            slot,
-            self.generation,
-            near,
-            output,
-            (self.threads, self.max_output, self.may_grow),
-            inbox,
-        )?;
+        let &mut Self { threads, max_output, may_grow, direct, generation, .. } = self;
+        let terms = Terms { threads, max_output, may_grow, direct };
+        let link = Link::new(worker, slot, generation, near, output, terms, inbox)?;
         self.links.insert(worker, link);
-        let spawn = Spawn {
-            worker,
-            slot,
-            threads: self.threads,
-            max_output: self.max_output,
-            pool: self.pool,
-        };
+        let spawn = Spawn { worker, slot, threads, max_output, pool: self.pool, direct };
         drop(self.server.send(Command::Spawn { spawn, ends, output: far_output }));
         Ok(())
     }
@@ -154,12 +144,12 @@ impl Processes {
             }
             let entry = core.jobs.get(&ticket.job);
             let submission = &entry.expect("what is dispatched is not settled").submission;
-            let bytes = &*submission.arguments;
-            let arguments = if codec::fits_inline(submission.size()) {
-                Value::Inline(bytes)
-            } else {
-                link.outbox.send_arguments(ticket);
-                Value::Parts(bytes.len() as u64)
+            let arguments = match &submission.large {
+                None => Value::Inline(&submission.arguments),
+                Some(value) => {
+                    link.outbox.send_arguments(ticket, value);
+                    Value::Parts(value.length())
+                }
             };
             let (task, form) = (submission.task, submission.form);
             let label = submission.label.as_deref();
@@ -190,18 +180,26 @@ impl Processes {
                 codec::encode(&ToWorker::Settled { waiter, job, result: Err(error) })
             }
             WaitEnd::Settled(job, Some(cell)) => {
+                let blobs = cell.peek(|end| {
+                    let bytes = end.result.as_ref().ok().filter(|_| !end.blobs.is_empty())?;
+                    Some(Encoding { bytes: bytes.clone(), blobs: end.blobs.clone() })
+                });
+                let blobs = blobs.flatten().map(Arc::new);
                 let large =
                     cell.peek(|end| end.result.as_ref().is_ok_and(|o| o.len() > OUTPUT_PART));
-                if large == Some(true) {
-                    link.outbox.send_output(waiter, &cell);
+                match &blobs {
+                    Some(value) => link.outbox.send_blobs(waiter, value),
+                    None if large == Some(true) => link.outbox.send_output(waiter, &cell),
+                    None => {}
                 }
                 cell.peek(|end| {
-                    let result = match &end.result {
-                        Ok(output) if output.len() > OUTPUT_PART => {
-                            Ok(Value::Parts(output.len() as u64))
+                    let result = match (&end.result, &blobs) {
+                        (Ok(_), Some(value)) => Ok(Value::Parts(value.length())),
+                        (Ok(output), None) if output.len() > OUTPUT_PART => {
+                            Ok(Value::Parts(Length::plain(output.len() as u64)))
                         }
-                        Ok(output) => Ok(Value::Inline(output)),
-                        Err(error) => Err(error.clone().bounded()),
+                        (Ok(output), None) => Ok(Value::Inline(output)),
+                        (Err(error), _) => Err(error.clone().bounded()),
                     };
                     codec::encode(&ToWorker::Settled { waiter, job, result })
                 })
@@ -256,9 +254,7 @@ impl Processes {
     /// Sends what may be sent to the worker.
     pub(super) fn flush(&mut self, core: &mut Core, worker: WorkerId) {
         let Some(link) = self.links.get_mut(&worker) else { return };
-        let jobs = &core.jobs;
-        let arguments = |job| jobs.get(&job).map(|entry| &*entry.submission.arguments);
-        if link.flush(arguments).is_err() {
+        if link.flush().is_err() {
             core.events.push(Event::Violated(worker));
         }
     }

@@ -9,6 +9,7 @@ use std::sync::{Arc, PoisonError};
 use brigade_protocol::id::{Seq, Ticket, WorkerId};
 use brigade_protocol::message::TaskError;
 use brigade_task::host::{Host, Place};
+use brigade_task::outside::Blobs;
 
 use super::run::Task;
 use super::{Home, TICK, Word};
@@ -86,6 +87,8 @@ pub(crate) struct Done {
     pub(super) result: Result<Vec<u8>, TaskError>,
     /// Its arguments, if it failed and may be tried again.
     pub(super) arguments: Option<Vec<u8>>,
+    /// What the output left outside.
+    pub(super) blobs: Blobs,
 }
 
 /// What a thread had when it was left to itself.

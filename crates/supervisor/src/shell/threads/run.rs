@@ -5,6 +5,7 @@ use std::sync::Arc;
 use brigade_protocol::id::{Seq, Ticket};
 use brigade_protocol::message::{Form, TaskError};
 use brigade_task::host::Place;
+use brigade_task::outside::{Blobs, Encoding};
 use brigade_task::{Context, job, panics};
 
 use super::desk::{Desk, Done};
@@ -25,7 +26,7 @@ pub(super) struct Task {
 /// What is to be run.
 pub(super) enum Work {
     /// A task, with its arguments.
-    Task(&'static brigade_task::Task, Form, Vec<u8>),
+    Task(&'static brigade_task::Task, Form, Vec<u8>, Option<Arc<Encoding>>),
     Closure(Closure),
 }
 
@@ -62,28 +63,32 @@ pub(super) fn main(desk: &Arc<Desk>) {
         let Task { ticket, seq, label, work, is_last } = task;
         occupy(Some(Occupation::Running(desk.home.pool, desk.worker, ticket)));
         let mut context = Context::at(Arc::clone(&place), ticket, label.as_deref());
-        let (result, arguments) = attempt(&context, work);
+        let (result, arguments, blobs) = attempt(&context, work);
         context.close();
         occupy(Some(Occupation::Idle(desk.home.pool)));
         let ended = monotonic();
-        done = Some(Done { ticket, seq, is_last, started: since, ended, result, arguments });
+        done = Some(Done { ticket, seq, is_last, started: since, ended, result, arguments, blobs });
     }
     goodbye.reason = None;
 }
 
-/// The result, and the arguments if it is an error.
-fn attempt(context: &Context, work: Work) -> (Result<Vec<u8>, TaskError>, Option<Vec<u8>>) {
+/// The result, the arguments if it is an error, and what the output left outside.
+fn attempt(context: &Context, work: Work) -> (Result<Vec<u8>, TaskError>, Option<Vec<u8>>, Blobs) {
     match work {
-        Work::Task(task, form, arguments) => {
+        Work::Task(task, form, arguments, large) => {
             let mut output = Vec::new();
-            match job::attempt(task, context, form, &arguments, &mut output) {
-                Ok(()) => (Ok(output), None),
-                Err(error) => (Err(error), Some(arguments)),
+            let given = match &large {
+                None => (&*arguments, Blobs::default()),
+                Some(large) => (&*large.bytes, large.blobs.clone()),
+            };
+            match job::attempt(task, context, form, given, &mut output) {
+                Ok(blobs) => (Ok(output), None, blobs),
+                Err(error) => (Err(error), Some(arguments), Blobs::default()),
             }
         }
         Work::Closure(closure) => {
             let result = panics::catch(|| closure(context)).and_then(|result| result);
-            (result.map(|()| Vec::new()), None)
+            (result.map(|()| Vec::new()), None, Blobs::default())
         }
     }
 }
