@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::thread;
 use std::time::Duration;
 
-use brigade::{Context, task};
+use brigade::{Blob, Context, Shared, task};
 use serde_bytes::ByteBuf;
 
 use crate::process;
@@ -63,6 +63,24 @@ pub fn work(micros: u64) -> u64 {
 #[task]
 pub fn send_back(bytes: ByteBuf) -> ByteBuf {
     bytes
+}
+
+/// Gives a blob back, one byte of it changed, so that it is not the same one.
+#[task]
+pub fn change(blob: Blob) -> Blob {
+    let mut bytes = Vec::from(blob);
+    if let Some(first) = bytes.first_mut() {
+        *first = first.wrapping_add(1);
+    }
+    bytes.into()
+}
+
+/// Reads all of what is shared, keeps it for so many microseconds, and gives the sum of its bytes.
+#[task]
+pub fn read_and_keep(data: Shared, micros: u64) -> u64 {
+    let sum = data.iter().map(|byte| u64::from(*byte)).sum();
+    thread::sleep(Duration::from_micros(micros));
+    sum
 }
 
 /// Asks a server, and says how many bytes it answered.
