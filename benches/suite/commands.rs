@@ -1,7 +1,7 @@
 //! `true`, many times, two at once: by the program, by its rivals in the shell, and by a bare loop.
 //!
-//! All start `/bin/true` itself, without a shell in between. GNU parallel is asked for fewer, because it takes
-//! long, and what it takes to start is a small part even so.
+//! All start `/bin/true` itself, without a shell in between. The rivals are asked for fewer, because they take
+//! long, and what they take to start themselves is a small part even so.
 
 use std::io::{BufWriter, Write as _};
 use std::process::{Command, Stdio};
@@ -38,10 +38,10 @@ pub(crate) fn run(section: &mut Section) {
     } else {
         section.note("left out: this version of the program has no task `command`");
     }
-    let few = times / 5;
-    for (name, arguments, times) in
-        [("xargs", &["-P2", "-n1", TRUE][..], times), ("parallel", &["-j2", TRUE][..], few)]
-    {
+    for (name, arguments, times) in [
+        ("xargs", &["-P2", "-n1", TRUE][..], times / 2),
+        ("parallel", &["-j2", TRUE][..], times / 10),
+    ] {
         match installed(name) {
             Ok(path) => {
                 let name = version(&path.to_string_lossy()).unwrap_or_else(|| name.into());
@@ -57,8 +57,12 @@ pub(crate) fn run(section: &mut Section) {
     let ratio = rounds.ratio(OURS, LIMIT);
     section.bar("`true` / bare loop", Limit::AtLeast(0.9), "×", ratio);
     let axis = Axis::log("programs a second", short);
-    let points =
-        Points::of("/bin/true, two at once", "10,000 inputs each, no shell", axis, &rounds);
+    let points = Points::of(
+        "/bin/true, two at once",
+        "an input for each, no shell in between",
+        axis,
+        &rounds,
+    );
     section.plot("commands", &Chart::Points(points.sorted(true)));
 }
 

@@ -15,7 +15,7 @@ use brigade_benches::{pools, tasks, whole_or_quick};
 const OURS: &str = "brigade";
 
 /// How many workers, how long the jobs sleep, and how long those of peers do.
-const SIZES: [(usize, f64, f64); 3] = [(8, 0.2, 0.5), (64, 0.4, 3.0), (500, 1.5, 5.0)];
+const SIZES: [(usize, f64, f64); 3] = [(8, 0.2, 0.5), (64, 0.4, 1.0), (500, 1.5, 3.0)];
 
 pub(crate) fn run(section: &mut Section) {
     let mut lines: Vec<Line> = Vec::new();
@@ -29,8 +29,8 @@ pub(crate) fn run(section: &mut Section) {
             ("procspawn", "Pool", 500),
             ("executor", "ProcessPoolExecutor", 500),
             ("pool", "Pool", 500),
-            // It starts Python anew for each worker, which takes long and some 12 MB each.
-            ("loky", "", 64),
+            // It starts Python anew for each worker: with 64 of them that takes ten seconds.
+            ("loky", "", 8),
         ] {
             if workers > whole_or_quick(most, 8) {
                 continue;

@@ -115,6 +115,6 @@ mod tests {
         let shares = Axis::linear("", short).from(0.0).to(100.0);
         let set = Axis::log("", short).marks_at([64.0, 1024.0, 4096.0]);
         assert_eq!(texts(&set, 64.0, 2000.0), ["64", "1.024k"]);
-        assert_eq!(texts(&shares, 7.0, 50.0), ["0", "25", "50", "75", "100"]);
+        assert_eq!(texts(&shares, 7.0, 50.0), ["0", "20", "40", "60", "80", "100"]);
     }
 }
