@@ -65,14 +65,14 @@ impl ProcessPool {
     /// # brigade::test_support!();
     ///
     /// #[task]
-    /// fn at(data: Shared, place: usize) -> u8 {
+    /// fn byte_at(data: Shared, place: usize) -> u8 {
     ///     data[place]
     /// }
     ///
     /// # fn main() -> brigade::Result<()> {
     /// let pool = ProcessPool::builder().workers(2).build()?;
     /// let data = pool.share(vec![7; 1_000_000]);
-    /// let (first, last) = (pool.submit(at(data.clone(), 0)), pool.submit(at(data, 999_999)));
+    /// let (first, last) = (pool.submit(byte_at(data.clone(), 0)), pool.submit(byte_at(data, 999_999)));
     /// assert_eq!((first.result()?, last.result()?), (7, 7));
     /// # Ok(())
     /// # }

@@ -76,14 +76,14 @@ impl ThreadPool {
     /// use brigade::{Shared, ThreadPool, task};
     ///
     /// #[task]
-    /// fn at(data: Shared, place: usize) -> u8 {
+    /// fn element(data: Shared, place: usize) -> u8 {
     ///     data[place]
     /// }
     ///
     /// # fn main() -> brigade::Result<()> {
     /// let pool = ThreadPool::builder().workers(2).build()?;
     /// let data = pool.share([1, 2, 3]);
-    /// assert_eq!(pool.submit(at(data, 2)).result()?, 3);
+    /// assert_eq!(pool.submit(element(data, 2)).result()?, 3);
     /// # Ok(())
     /// # }
     /// ```

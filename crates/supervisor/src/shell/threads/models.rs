@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 
 use brigade_protocol::id::{JobId, Seq, Ticket, WorkerId};
 use brigade_task::host::Place;
+use brigade_task::outside::Blobs;
 use loom::thread::{self, JoinHandle};
 use nix::sys::signal::SigSet;
 
@@ -61,8 +62,9 @@ fn serve(desk: &Arc<Desk>, job: impl Fn(u64) + 'static) -> JoinHandle<()> {
             let Task { ticket, seq, is_last, .. } = task;
             job(seq.0);
             let (ended, result) = (end(seq.0), Ok(Vec::new()));
-            done =
-                Some(Done { ticket, seq, is_last, started: since, ended, result, arguments: None });
+            let (arguments, blobs) = (None, Blobs::default());
+            let started = since;
+            done = Some(Done { ticket, seq, is_last, started, ended, result, arguments, blobs });
         }
         desk.end(None);
     })
