@@ -4,7 +4,7 @@
 //!   [`recall`], [`drain`], [`gather`], [`payload`], [`typed`], [`chaos`], [`siege`], [`options`],
 //!   [`recycling`];
 //! * threads instead of processes: [`threads`];
-//! * the program: [`program`], [`records`], [`signals`], [`start`], [`orphans`], [`stream`], [`soak`],
+//! * the program: [`program`], [`command`], [`records`], [`signals`], [`start`], [`orphans`], [`stream`], [`soak`],
 //!   [`surroundings`];
 //! * the house: [`tidy`], and the table of tests that are as those of CPython: [`conformance`].
 
@@ -16,6 +16,7 @@
 mod cancel;
 mod careless;
 mod chaos;
+mod command;
 mod conformance;
 mod control;
 mod crash;

@@ -43,6 +43,11 @@ pub const PART: usize = 48 * 1024;
 /// `u64` below 251 is one byte there and eight here. So its limits are this many times the length.
 pub const WIDTH: usize = 16;
 
+/// How values are written: every number in as many bytes as its type has. Messages are written shorter,
+/// with numbers as long as they are large, which takes three times as long for each.
+const VALUE: config::Configuration<config::LittleEndian, config::Fixint> =
+    config::standard().with_fixed_int_encoding();
+
 /// The bytes are not the message that was expected.
 ///
 /// ```
@@ -114,11 +119,35 @@ pub enum EncodeError {
 /// ```
 pub fn encode<T: Serialize>(message: &T) -> Result<Vec<u8>, EncodeError> {
     let mut bytes = Vec::new();
-    encode_value(message, &mut bytes)?;
+    encode_into(message, &mut bytes)?;
     if bytes.len() > MAX_MESSAGE {
         return Err(EncodeError::TooLong { length: bytes.len() });
     }
     Ok(bytes)
+}
+
+/// Appends a message of any length to `buffer`.
+///
+/// # Errors
+///
+/// [`EncodeError::Unencodable`] if its `Serialize` fails; `buffer` is then as it was.
+///
+/// ```
+/// use brigade_protocol::codec::encode_into;
+/// use brigade_protocol::message::FromWorker;
+///
+/// let mut buffer = vec![7];
+/// encode_into(&FromWorker::Taken, &mut buffer)?;
+/// assert_eq!(buffer.len(), 2);
+/// # Ok::<(), brigade_protocol::codec::EncodeError>(())
+/// ```
+pub fn encode_into<T: Serialize>(message: &T, buffer: &mut Vec<u8>) -> Result<(), EncodeError> {
+    let before = buffer.len();
+    let encoded = bincode::serde::encode_into_std_write(message, buffer, config::standard());
+    encoded.map(drop).map_err(|error| {
+        buffer.truncate(before);
+        EncodeError::Unencodable(error)
+    })
 }
 
 /// Decodes a message, borrowing byte slices and strings from the packet.
@@ -140,7 +169,12 @@ pub fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, DecodeError>
     if bytes.len() > MAX_MESSAGE {
         return Err(DecodeError::TooLong { length: bytes.len() });
     }
-    decode_limited::<T, { WIDTH * MAX_MESSAGE }>(bytes)
+    decode_limited(bytes, config::standard().with_limit::<{ WIDTH * MAX_MESSAGE }>())
+}
+
+/// Decodes a message that [`encode_into`] wrote, whatever its length.
+pub(crate) fn decode_long<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, DecodeError> {
+    decode_limited(bytes, config::standard().with_limit::<{ WIDTH * MAX_VALUE }>())
 }
 
 /// Appends a value (arguments, output) to `buffer`.
@@ -163,7 +197,7 @@ pub fn encode_value<T: Serialize + ?Sized>(
     buffer: &mut Vec<u8>,
 ) -> Result<(), EncodeError> {
     let before = buffer.len();
-    let encoded = bincode::serde::encode_into_std_write(value, buffer, config::standard());
+    let encoded = bincode::serde::encode_into_std_write(value, buffer, VALUE);
     encoded.map(drop).map_err(|error| {
         buffer.truncate(before);
         EncodeError::Unencodable(error)
@@ -189,11 +223,11 @@ pub fn decode_value<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Decode
     const MEDIUM: usize = 16 * 1024 * 1024;
     // bincode wants its limit at compile time: so there are three sizes.
     if bytes.len() <= MAX_MESSAGE {
-        decode_limited::<T, { WIDTH * MAX_MESSAGE }>(bytes)
+        decode_limited(bytes, VALUE.with_limit::<{ WIDTH * MAX_MESSAGE }>())
     } else if bytes.len() <= MEDIUM {
-        decode_limited::<T, { WIDTH * MEDIUM }>(bytes)
+        decode_limited(bytes, VALUE.with_limit::<{ WIDTH * MEDIUM }>())
     } else {
-        decode_limited::<T, { WIDTH * MAX_VALUE }>(bytes)
+        decode_limited(bytes, VALUE.with_limit::<{ WIDTH * MAX_VALUE }>())
     }
 }
 
@@ -222,8 +256,8 @@ pub fn push_bytes(value: &[u8], buffer: &mut Vec<u8>) {
 /// use brigade_protocol::codec::{encode_value, push_written, take_bytes};
 ///
 /// let mut bytes = Vec::new();
-/// let length = push_written(&mut bytes, |bytes| encode_value("abc", bytes))?;
-/// assert_eq!((length, take_bytes(&mut bytes.as_slice())?), (4, &b"\x03abc"[..]));
+/// let length = push_written(&mut bytes, |bytes| encode_value(&(7_u8, true), bytes))?;
+/// assert_eq!((length, take_bytes(&mut bytes.as_slice())?), (2, &[7, 1][..]));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
@@ -333,10 +367,10 @@ fn pop(bytes: &mut &[u8]) -> Result<u64, DecodeError> {
     Ok(number)
 }
 
-fn decode_limited<'a, T: Deserialize<'a>, const LIMIT: usize>(
+fn decode_limited<'a, T: Deserialize<'a>, C: config::Config>(
     bytes: &'a [u8],
+    config: C,
 ) -> Result<T, DecodeError> {
-    let config = config::standard().with_limit::<LIMIT>();
     whole(bincode::serde::borrow_decode_from_slice(bytes, config), bytes.len())
 }
 

@@ -296,7 +296,7 @@ pub fn own_build() -> Result<BuildId, io::Error> {
 pub fn seal_hello(hello: &Hello) -> Result<Vec<u8>, EncodeError> {
     let mut bytes = MAGIC.to_vec();
     bytes.extend(VERSION.to_le_bytes());
-    codec::encode_value(hello, &mut bytes)?;
+    codec::encode_into(hello, &mut bytes)?;
     Ok(bytes)
 }
 
@@ -317,7 +317,7 @@ pub fn open_hello(bytes: &[u8]) -> Result<Hello, HandshakeError> {
     if theirs != VERSION {
         return Err(HandshakeError::Version { theirs });
     }
-    Ok(codec::decode_value(hello)?)
+    Ok(codec::decode_long(hello)?)
 }
 
 /// The supervisor's end of the control channels.

@@ -207,7 +207,7 @@ impl Host for Shared {
             let arguments = arguments.map(|bytes| Encoding { bytes, blobs });
             let submission = self.submission(&task, known, form, arguments, options, sink)?;
             let handles = handles.jobs();
-            Some(Submission { handles, permit, parent, ..submission })
+            Some(submission.with(handles, permit, parent))
         });
         let ready: Vec<Submission> = ready.collect();
         if !ready.is_empty() {

@@ -67,7 +67,11 @@ impl Window {
         let mut held = self.lock();
         held.jobs = held.jobs.saturating_sub(jobs);
         held.bytes = held.bytes.saturating_sub(bytes);
-        let awaited = std::mem::take(&mut held.awaited);
+        // A quarter at a time: otherwise each job that ends would wake the feed, and that the loop.
+        let appetite = self.appetite.load(Ordering::Relaxed);
+        let worth_it =
+            held.jobs <= appetite - appetite / 4 && held.bytes <= MOST_BYTES - MOST_BYTES / 4;
+        let awaited = worth_it && std::mem::take(&mut held.awaited);
         drop(held);
         if awaited {
             self.room.notify_one();

@@ -206,8 +206,9 @@ impl ThreadPool {
         let sink = Sink::cell(job, Arc::clone(&cell));
         let (id, form) = (name_id(name), Form::Bincode);
         let submission = Submission::new(id, form, Vec::new(), limits, None, sink);
-        let (work, parent) = (Work::Closure(name, Some(closure)), shared.parent());
-        let submission = Submission { work, permit, parent, ..submission };
+        let work = Work::Closure(Box::new((name, Some(closure))));
+        let submission =
+            Submission { work, ..submission }.with(Vec::new(), permit, shared.parent());
         shared.inbox.send(Message::Submit(vec![submission]));
         let take = move || value.lock().unwrap_or_else(PoisonError::into_inner).take();
         Future::of_value(job, name, cell, take, Arc::clone(&self.0.host))

@@ -11,7 +11,7 @@ use brigade_protocol::id::JobId;
 use brigade_protocol::message::Form;
 
 use crate::ends::{Ends, Piece};
-use crate::host::{RunHost, SubmittedRun};
+use crate::host::{Host, SubmittedRun};
 use crate::job::{self, Arguments, Decode, Job, Plain};
 use crate::task::Task;
 
@@ -109,7 +109,7 @@ impl<T> Bulk<T> {
     /// Takes a job that can travel in a run, with its number in the map. False if it can not.
     pub(crate) fn push<A: Arguments>(
         &mut self,
-        host: &dyn RunHost,
+        host: &dyn Host,
         number: u64,
         job: &Job<T, A>,
     ) -> bool {
@@ -137,9 +137,10 @@ impl<T> Bulk<T> {
     }
 
     /// Hands over the run that is being filled.
-    pub(crate) fn flush(&mut self, host: &dyn RunHost) {
+    pub(crate) fn flush(&mut self, host: &dyn Host) {
         // It is empty if the first job could not travel in it.
         let Some(open) = self.open.take().filter(|open| open.count > 0) else { return };
+        let host = host.runs().expect("jobs are put in runs for a host that takes them");
         let Open { kind, number, count, longest, bytes, arguments } = open;
         let job = host.new_ids(count);
         self.sent.push_back(Sent { kind: kind.clone(), number, count, job, bytes });

@@ -176,6 +176,19 @@ impl Context {
         self.place.progress(done, total);
     }
 
+    /// The most bytes that the job's output may have when it is encoded: a task that gathers much can stop
+    /// before it fills the memory with what would be refused. On a thread there is no limit.
+    ///
+    /// ```
+    /// # use brigade::ThreadPool;
+    /// # let pool = ThreadPool::builder().workers(1).build()?;
+    /// assert_eq!(pool.submit_with(|context| context.max_output()).result()?, u64::MAX);
+    /// # Ok::<(), brigade::Error>(())
+    /// ```
+    pub fn max_output(&self) -> u64 {
+        self.place.max_output()
+    }
+
     crate::executor_methods!();
 }
 

@@ -18,7 +18,7 @@ use crate::executor::prepare;
 use crate::future::Future;
 use crate::host::{Admission, Host, Submission};
 use crate::job::{Arguments, Job};
-use crate::pace::{Pace, SLOW};
+use crate::pace::Pace;
 
 /// The most bytes of arguments that are undelivered.
 const MOST_BYTES: usize = 8 * 1024 * 1024;
@@ -52,6 +52,8 @@ pub(crate) struct Flow<T, I: Iterator> {
     bytes: usize,
     next: usize,
     pub(crate) buffer: Option<usize>,
+    /// With so many undelivered ones it is worth while to read on.
+    low: usize,
     pub(crate) patience: Option<Duration>,
     /// When it was begun.
     begun: Option<Instant>,
@@ -79,6 +81,7 @@ impl<T, I: Iterator> Flow<T, I> {
             bytes: 0,
             next: 0,
             buffer: None,
+            low: 0,
             patience: None,
             begun: None,
         }
@@ -96,16 +99,23 @@ impl<T, I: Iterator> Flow<T, I> {
         self.buffer.unwrap_or_else(|| self.host.appetite()).max(1)
     }
 
-    fn has_room(&self) -> bool {
+    /// Whether there is room for one more, of `most` in all.
+    fn has_room(&self, most: usize) -> bool {
         let undelivered = self.unfinished();
         let bytes = self.bytes + self.bulk.as_ref().map_or(0, |bulk| bulk.bytes);
-        undelivered == 0 || (undelivered < self.most() && bytes < MOST_BYTES)
+        undelivered == 0 || (undelivered < most && bytes < MOST_BYTES)
     }
 
     /// Whether so much has been delivered that it is worth while to read on: a quarter at a time.
-    pub(crate) fn is_low(&self) -> bool {
+    pub(crate) fn is_low(&mut self) -> bool {
+        let unfinished = self.unfinished();
+        // How many there may be changes slowly: it is asked for once in a while.
+        if unfinished > self.low && !unfinished.is_multiple_of(64) {
+            return false;
+        }
         let most = self.most();
-        self.unfinished() <= most - most.div_ceil(4)
+        self.low = most - most.div_ceil(4);
+        unfinished <= self.low
     }
 
     /// How many jobs have been pulled and not delivered.
@@ -149,8 +159,8 @@ impl<T, I: Iterator> Flow<T, I> {
 
     /// Hands over what is held back: before it is waited for, too, for an input that panicked left it so.
     pub(crate) fn flush(&mut self) {
-        if let (Some(bulk), Some(host)) = (&mut self.bulk, self.host.runs()) {
-            bulk.flush(host);
+        if let Some(bulk) = &mut self.bulk {
+            bulk.flush(&*self.host);
         }
         self.flush_batch();
     }
@@ -208,7 +218,8 @@ impl<T, A: Arguments, I: Iterator<Item = Job<T, A>>> Flow<T, I> {
         self.begin();
         self.pace.resume();
         self.handed_over = self.pace.read();
-        while self.has_room() && !self.is_late() {
+        let most = self.most();
+        while self.has_room(most) && !self.is_late() {
             if self.pace.is_slow() && is_ready(self) {
                 break;
             }
@@ -251,18 +262,17 @@ impl<T, A: Arguments, I: Iterator<Item = Job<T, A>>> Flow<T, I> {
         }
         // What came before must not be overtaken.
         self.flush_batch();
-        let (Some(bulk), Some(host)) = (&mut self.bulk, self.host.runs()) else { return false };
-        if !bulk.push(host, self.next as u64, job) {
+        let Some(bulk) = &mut self.bulk else { return false };
+        if !bulk.push(&*self.host, self.next as u64, job) {
             // Nor must this be.
-            bulk.flush(host);
+            bulk.flush(&*self.host);
             return false;
         }
         self.next += 1;
         // No job waits here for long.
-        let read = self.pace.read();
-        if self.pace.is_slow() || read.duration_since(self.handed_over) > SLOW {
-            bulk.flush(host);
-            self.handed_over = read;
+        if self.pace.is_news() && self.pace.is_due(self.handed_over) {
+            bulk.flush(&*self.host);
+            self.handed_over = self.pace.read();
         }
         true
     }

@@ -170,4 +170,9 @@ pub trait Place: Send + Sync {
 
     /// Notes how far the attempt has come.
     fn progress(&self, done: u64, total: u64);
+
+    /// The most bytes that an encoded output may have.
+    fn max_output(&self) -> u64 {
+        u64::MAX
+    }
 }

@@ -93,7 +93,7 @@ pub trait Arguments {
     /// ```
     /// use brigade_task::Arguments;
     ///
-    /// assert_eq!((1_u8, true, "no").encode()?, [1, 1, 2, b'n', b'o']);
+    /// assert_eq!((1_u8, true, "no").encode()?, [1, 1, 2, 0, 0, 0, 0, 0, 0, 0, b'n', b'o']);
     /// # Ok::<(), brigade::Error>(())
     /// ```
     fn encode(&self) -> Result<Vec<u8>, TaskError> {

@@ -3,10 +3,10 @@
 
 use std::time::{Duration, Instant};
 
-use nix::time::{ClockId, clock_gettime};
+use rustix::time::{ClockId, clock_gettime};
 
 /// An input that takes longer than this for an item is slow.
-pub(crate) const SLOW: Duration = Duration::from_micros(200);
+const SLOW: Duration = Duration::from_micros(200);
 
 /// Of an input that takes less than this for an item, all items within one tick of the kernel's clock are
 /// timed together; to see that tick takes a fourth of the time that it takes to read the clock.
@@ -17,7 +17,7 @@ const FAST: Duration = Duration::from_micros(1);
 pub(crate) struct Pace {
     /// When the clock was last read, and the tick then.
     read: Instant,
-    tick: Option<i64>,
+    tick: Option<(i64, i64)>,
     /// How many items there were since.
     items: u32,
     fast: bool,
@@ -40,15 +40,25 @@ impl Pace {
         self.read
     }
 
+    /// Whether the clock was read after the last item.
+    pub(crate) fn is_news(&self) -> bool {
+        self.items == 0
+    }
+
+    /// Whether something that was done at this time should be done again.
+    pub(crate) fn is_due(&self, done: Instant) -> bool {
+        self.slow || self.read.duration_since(done) > SLOW
+    }
+
     /// The input is going to be asked, after a pause.
     pub(crate) fn resume(&mut self) {
-        (self.read, self.tick, self.items) = (Instant::now(), tick(), 0);
+        (self.read, self.tick, self.items) = (Instant::now(), Some(tick()), 0);
     }
 
     /// It has given an item.
     pub(crate) fn step(&mut self) {
         self.items += 1;
-        let tick = if self.fast { tick() } else { None };
+        let tick = self.fast.then(tick);
         if tick.is_some() && tick == self.tick {
             self.slow = false;
             return;
@@ -60,11 +70,10 @@ impl Pace {
     }
 }
 
-/// The kernel's coarse clock, in nanoseconds: it goes on by some milliseconds at a time.
-fn tick() -> Option<i64> {
-    clock_gettime(ClockId::CLOCK_MONOTONIC_COARSE)
-        .ok()
-        .map(|now| now.tv_sec() * 1_000_000_000 + now.tv_nsec())
+/// The kernel's coarse clock, in seconds and nanoseconds: it goes on by some milliseconds at a time.
+fn tick() -> (i64, i64) {
+    let now = clock_gettime(ClockId::MonotonicCoarse);
+    (now.tv_sec, now.tv_nsec)
 }
 
 #[cfg(test)]

@@ -131,7 +131,7 @@ impl Registry {
     /// ```
     /// use brigade::{builtin, protocol::id::TaskId};
     ///
-    /// assert_eq!(builtin::registry().get(TaskId(0)).map(|task| task.name), Some("double"));
+    /// assert_eq!(builtin::registry().get(TaskId(0)).map(|task| task.name), Some("command"));
     /// ```
     pub fn get(&self, id: TaskId) -> Option<&'static Task> {
         self.tasks.get(usize::try_from(id.0).ok()?).copied()
@@ -155,7 +155,7 @@ impl Registry {
     /// use brigade::builtin;
     ///
     /// let infos = builtin::registry().infos();
-    /// assert_eq!(infos[0].doc, "Doubles X, a whole number or a fraction.");
+    /// assert_eq!(infos[1].doc, "Doubles X, a whole number or a fraction.");
     /// ```
     pub fn infos(&self) -> Vec<TaskInfo> {
         self.tasks.iter().map(|task| task.info()).collect()

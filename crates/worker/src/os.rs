@@ -95,6 +95,15 @@ fn nanoseconds(time: libc::timeval) -> u64 {
     seconds.saturating_mul(1_000_000_000).saturating_add(micros.saturating_mul(1000))
 }
 
+/// A descriptor of a child, to be watched for its end. The child must not have been waited for.
+pub(crate) fn pidfd(child: u32) -> io::Result<OwnedFd> {
+    // SAFETY: the call takes two numbers and touches no memory.
+    let descriptor = unsafe { libc::syscall(libc::SYS_pidfd_open, child, 0) };
+    let descriptor = RawFd::try_from(Errno::result(descriptor)?).map_err(io::Error::other)?;
+    // SAFETY: the kernel has just made it, close-on-exec, for this process; nobody else knows it.
+    Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
+}
+
 /// Gives a signal its default action.
 pub(crate) fn default_action(which: Signal) -> nix::Result<()> {
     // SAFETY: the default action is no handler, so there is no code that could be unsafe to run.

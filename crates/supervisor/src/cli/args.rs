@@ -1,5 +1,6 @@
 //! The command line: its flags, and which of them go together.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use super::values;
 
 const USAGE: &str = "supervisor [OPTIONS] --task <NAME> [ARG]...
        supervisor [OPTIONS] --task <NAME> --jobs <FILE>
+       supervisor [OPTIONS] --task command [INPUT]... -- <PROGRAM> [ARG]...
        supervisor --list-tasks";
 
 const EXAMPLES: &str = "\
@@ -19,12 +21,19 @@ Examples:
   supervisor --task sleep 5 4 3 3 3                         five jobs
   supervisor --task sleep --jobs - < jobs.jsonl             a job for each line
   supervisor --task sleep --output jsonl 0.1 | jq .status   full records
+  supervisor --task command *.log -- gzip -9 {}             a program for each file
+  find . -print0 | supervisor --task command --null -- wc -c   the same for names from elsewhere
   supervisor --list-tasks                                   what tasks there are
 
 A job's arguments are a JSON array (by position), an object (by name) or any other value (the only
 argument). Results go to standard output, everything else to standard error. Ctrl-C once finishes
 what is running, twice kills it. What tasks print is shown with the worker's number before it; if it
 comes faster than standard error takes it, lines are left out and counted.
+
+--task command runs a program, without a shell, for each input: the words before --, or the lines of
+--jobs FILE or of standard input, as they are (of a .jsonl file: its JSON values). {} is replaced by the
+input wherever it stands; without {} the input becomes the last argument. What the program writes to
+standard output is printed as one piece; an exit code other than 0 makes the job fail.
 
 Exit codes:
   0  all jobs succeeded        3  the pool could not start, or gave up
@@ -36,6 +45,7 @@ Exit codes:
 #[derive(Debug, Parser)]
 #[command(name = "supervisor", version, after_help = EXAMPLES, max_term_width = 100)]
 #[command(allow_negative_numbers = true, override_usage = USAGE)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct Args {
     /// The task to run; --list-tasks shows what there is
     #[arg(long, value_name = "NAME", help_heading = "Jobs")]
@@ -43,12 +53,21 @@ pub(super) struct Args {
 
     /// One job each: its argument, as JSON or as a bare word
     #[arg(value_name = "ARG")]
-    pub(super) jobs: Vec<String>,
+    pub(super) jobs: Vec<OsString>,
+
+    /// command: the program to run for each input, and its arguments, {} in the place of the input
+    #[arg(value_name = "PROGRAM", last = true)]
+    pub(super) command: Vec<OsString>,
 
     /// Read jobs from a file (- is standard input), one a line as JSON; a bad line ends the input:
     /// the jobs before it are run and reported, and the exit code is 2
     #[arg(long = "jobs", value_name = "FILE", help_heading = "Jobs", conflicts_with = "jobs")]
     pub(super) file: Option<PathBuf>,
+
+    /// command: inputs from a file or from standard input end with a NUL byte instead of a line end,
+    /// as find -print0 writes them
+    #[arg(long, help_heading = "Jobs", conflicts_with = "jobs")]
+    pub(super) null: bool,
 
     /// prime-count: count the primes below N, written 1000000 or 1e6 [default: 1e9]
     #[arg(long, value_name = "N", help_heading = "Jobs", value_parser = values::count)]
@@ -130,7 +149,7 @@ impl Args {
     }
 
     /// What clap cannot express.
-    fn check(self) -> Result<Self, clap::Error> {
+    fn check(mut self) -> Result<Self, clap::Error> {
         if self.list_tasks {
             return Ok(self);
         }
@@ -143,7 +162,47 @@ impl Args {
             let message = "--limit and --segment are for --task prime-count only";
             return Err(usage(ErrorKind::ArgumentConflict, message));
         }
+        if task == super::jobs::COMMAND {
+            self.check_command()?;
+            return Ok(self);
+        }
+        if self.null {
+            let message = "--null is for --task command only";
+            return Err(usage(ErrorKind::ArgumentConflict, message));
+        }
+        // Behind -- are jobs like any other, that may begin with a dash.
+        self.jobs.append(&mut self.command);
+        self.check_jobs()?;
         Ok(self)
+    }
+
+    /// There must be a command, unless each job brings its own.
+    fn check_command(&self) -> Result<(), clap::Error> {
+        if !self.command.is_empty() {
+            return Ok(());
+        }
+        let message = if self.null {
+            "--null is for the inputs of a command behind --, and there is none"
+        } else if self.file.is_none() {
+            "say behind -- what to run: supervisor --task command [INPUT]... -- PROGRAM [ARG]..."
+        } else {
+            return Ok(());
+        };
+        Err(usage(ErrorKind::MissingRequiredArgument, message))
+    }
+
+    /// Jobs behind `--` are in nobody's way, and the words of jobs are text.
+    fn check_jobs(&self) -> Result<(), clap::Error> {
+        let made_otherwise = self.file.is_some() || self.limit.is_some() || self.segment.is_some();
+        if made_otherwise && !self.jobs.is_empty() {
+            let message = "jobs behind -- cannot be used with --jobs, --limit or --segment";
+            return Err(usage(ErrorKind::ArgumentConflict, message));
+        }
+        if let Some(job) = self.jobs.iter().find(|job| job.to_str().is_none()) {
+            let message = format!("the job {} is not UTF-8", job.display());
+            return Err(usage(ErrorKind::InvalidUtf8, message));
+        }
+        Ok(())
     }
 }
 
@@ -182,6 +241,14 @@ mod tests {
     }
 
     #[test]
+    fn behind_the_dashes_is_the_command() {
+        let args = parse("--task command -9 a -- gzip --force -9 {}").unwrap();
+        assert_eq!(args.jobs, ["-9", "a"]);
+        assert_eq!(args.command, ["gzip", "--force", "-9", "{}"]);
+        assert!(parse("--task command --null --jobs - -- wc").unwrap().null);
+    }
+
+    #[test]
     fn mistakes_are_usage_errors_that_say_what_to_do() {
         let cases = [
             ("", "--list-tasks"),
@@ -194,6 +261,14 @@ mod tests {
             ("--task prime-count --segment 0", "at least 1"),
             ("--task prime-count --limit 9 5", "cannot be used with"),
             ("--task sleep --jobs - 5", "cannot be used with"),
+            ("--task sleep --jobs - -- 5", "cannot be used with"),
+            ("--task prime-count --limit 9 -- 5", "cannot be used with"),
+            ("--task command --jobs - 5 -- ls", "cannot be used with"),
+            ("--task command --null 5 -- ls", "cannot be used with"),
+            ("--task sleep --null --jobs -", "--task command only"),
+            ("--task command a b", "behind --"),
+            ("--task command", "behind --"),
+            ("--task command --null --jobs -", "there is none"),
             ("--task sleep --timeout 0", "more than 0"),
             ("--task sleep --grace soon", "500ms"),
             ("--task sleep --output xml", "jsonl"),

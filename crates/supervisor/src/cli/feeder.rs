@@ -12,12 +12,16 @@
 //! ```
 
 use std::io;
+use std::os::unix::ffi::OsStrExt as _;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use super::input::{InputError, LineReader, Step};
+use brigade_worker::builtin::Value;
+
+use super::input::{Format, InputError, LineReader, Step};
 use super::jobs::Source;
+use super::template::Template;
 use super::texts::Texts;
 use crate::{Feed, Job};
 
@@ -105,11 +109,16 @@ impl Feeder {
 
     fn feed_all(&mut self, source: Source) -> Result<(), InputError> {
         match source {
-            Source::Once => self.push("[]", Job::json(self.task, "[]")),
+            Source::Once => self.push_json("[]"),
             Source::Words(words) => {
                 // All of them even if the intake is closed, so that each gets its record.
                 for word in words {
-                    self.push(&word, Job::word(self.task, &*word));
+                    self.push(&word, word.len(), Job::word(self.task, &*word));
+                }
+            }
+            Source::CommandsOfWords(template, words) => {
+                for word in words {
+                    self.push_command(&template, word.as_bytes());
                 }
             }
             Source::Segments(segments) => {
@@ -117,19 +126,27 @@ impl Feeder {
                     if self.intake.is_closed() {
                         break;
                     }
-                    self.push(&segment, Job::json(self.task, &*segment));
+                    self.push_json(&segment);
                 }
             }
-            Source::Lines(lines) => self.feed_lines(lines)?,
+            Source::Lines(lines) => self.feed_lines(lines, None)?,
+            Source::CommandsOfLines(template, lines) => self.feed_lines(lines, Some(&template))?,
         }
         Ok(())
     }
 
-    fn feed_lines(&mut self, mut lines: LineReader) -> Result<(), InputError> {
+    fn feed_lines(
+        &mut self,
+        mut lines: LineReader,
+        template: Option<&Template>,
+    ) -> Result<(), InputError> {
         while !self.intake.is_closed() {
             match lines.step()? {
                 Step::End => break,
-                Step::Line => self.push(lines.line(), Job::json(self.task, lines.line())),
+                Step::Line => match template {
+                    None => self.push_json(lines.line()),
+                    Some(template) => self.push_line(template, &lines),
+                },
                 Step::Hungry => {
                     if let Some(mut feed) = self.feed.take() {
                         feed.flush();
@@ -144,10 +161,32 @@ impl Feeder {
         Ok(())
     }
 
-    fn push(&mut self, text: &str, job: Job<String>) {
+    fn push_json(&mut self, text: &str) {
+        self.push(text, text.len(), Job::json(self.task, text));
+    }
+
+    /// A command for a line: for the text that it is, or for the value that its JSON stands for.
+    fn push_line(&mut self, template: &Template, lines: &LineReader) {
+        if matches!(lines.format(), Format::Text { .. }) {
+            return self.push_command(template, lines.bytes());
+        }
+        // That it is JSON the reader has seen.
+        let Ok(value) = Value::from_json(lines.line()) else { return };
+        let arguments = template.arguments(value.text().as_bytes());
+        self.push(lines.line(), arguments.len(), Job::json(self.task, arguments));
+    }
+
+    fn push_command(&mut self, template: &Template, input: &[u8]) {
+        let arguments = template.arguments(input);
+        let text = String::from_utf8_lossy(input);
+        self.push(&text, arguments.len(), Job::json(self.task, arguments));
+    }
+
+    /// Pushes a job that was given as `text` and has so many bytes of arguments.
+    fn push(&mut self, text: &str, bytes: usize, job: Job<String>) {
         if let Some(feed) = &mut self.feed {
             let number = self.intake.pushed.fetch_add(1, Ordering::Relaxed) + 1;
-            self.texts.keep(number, text);
+            self.texts.keep(number, text, bytes);
             feed.push(number, job);
         }
     }

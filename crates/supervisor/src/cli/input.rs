@@ -1,8 +1,9 @@
-//! Jobs from a file or from standard input: JSON Lines, one job a line.
+//! Jobs from a file or from standard input, one a line: JSON, or, for commands, text as it is.
 //!
 //! The reader never holds more than one line and one buffer, and tells before each read that may
 //! block. It checks that a line is JSON, because only here the place of a mistake is known; what the
-//! arguments mean is the worker's business.
+//! arguments mean is the worker's business. Of text nothing is changed: no byte order mark, no carriage
+//! return, no blank is taken away, since all of them may be in names.
 
 use std::fs::File;
 use std::io::{self, BufRead as _, Read};
@@ -37,11 +38,21 @@ fn after(line: u64) -> String {
     if line == 0 { String::new() } else { format!(" after line {line}") }
 }
 
-/// Reads JSON Lines.
+/// What the lines are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Format {
+    /// JSON, one value a line.
+    Json,
+    /// Any bytes, up to this one.
+    Text { end: u8 },
+}
+
+/// Reads lines.
 pub(super) struct LineReader {
     /// What the input is called in messages.
     name: String,
     from: Box<dyn Read + Send>,
+    format: Format,
     buffer: Box<[u8]>,
     /// What of the buffer has not been used yet.
     unused: std::ops::Range<usize>,
@@ -65,21 +76,27 @@ pub(super) enum Step {
 
 impl LineReader {
     /// Opens a file; `-` is standard input.
-    pub(super) fn open(path: &Path) -> Result<Self, InputError> {
+    pub(super) fn open(path: &Path, format: Format) -> Result<Self, InputError> {
         if path.as_os_str() == "-" {
-            return Ok(Self::new("standard input".to_owned(), Box::new(io::stdin())));
+            return Ok(Self::standard(format));
         }
         let name = path.display().to_string();
         match File::open(path) {
-            Ok(file) => Ok(Self::new(name, Box::new(file))),
+            Ok(file) => Ok(Self::new(name, Box::new(file), format)),
             Err(source) => Err(InputError::Open { name, source }),
         }
     }
 
-    fn new(name: String, from: Box<dyn Read + Send>) -> Self {
+    /// Reads standard input.
+    pub(super) fn standard(format: Format) -> Self {
+        Self::new("standard input".to_owned(), Box::new(io::stdin()), format)
+    }
+
+    fn new(name: String, from: Box<dyn Read + Send>, format: Format) -> Self {
         Self {
             name,
             from,
+            format,
             buffer: vec![0; BUFFER].into_boxed_slice(),
             unused: 0..0,
             ended: false,
@@ -98,7 +115,7 @@ impl LineReader {
                 self.whole = false;
             }
             self.gather()?;
-            let terminated = self.line.last() == Some(&b'\n');
+            let terminated = self.line.last() == Some(&self.end());
             if !terminated && !self.ended {
                 return Ok(Step::Hungry);
             }
@@ -107,6 +124,13 @@ impl LineReader {
             }
             self.whole = true;
             self.number += 1;
+            if matches!(self.format, Format::Text { .. }) {
+                self.line.truncate(self.line.len() - usize::from(terminated));
+                if self.line.is_empty() {
+                    continue;
+                }
+                return Ok(Step::Line);
+            }
             if self.number == 1 && self.line.starts_with("\u{feff}".as_bytes()) {
                 self.line.drain(..3);
             }
@@ -117,10 +141,28 @@ impl LineReader {
         }
     }
 
+    /// What the lines are.
+    pub(super) fn format(&self) -> Format {
+        self.format
+    }
+
     /// The JSON text of the line that the last step came to.
     pub(super) fn line(&self) -> &str {
         // `check` has seen that it is UTF-8.
         str::from_utf8(&self.line).map_or("", str::trim_ascii)
+    }
+
+    /// The line that the last step came to, whatever is in it.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.line
+    }
+
+    /// The byte that ends a line.
+    fn end(&self) -> u8 {
+        match self.format {
+            Format::Json => b'\n',
+            Format::Text { end } => end,
+        }
     }
 
     /// Reads once, which may block.
@@ -143,8 +185,9 @@ impl LineReader {
 
     /// Moves what the buffer has of the current line to the line.
     fn gather(&mut self) -> Result<(), InputError> {
+        let end = self.end();
         let mut rest = &self.buffer[self.unused.clone()];
-        let moved = rest.read_until(b'\n', &mut self.line).unwrap_or_else(|_| {
+        let moved = rest.read_until(end, &mut self.line).unwrap_or_else(|_| {
             unreachable!("reading from memory does not fail");
         });
         self.unused.start += moved;
@@ -199,9 +242,13 @@ mod tests {
         }
     }
 
-    fn read_in_pieces(bytes: &[u8], size: usize) -> (Vec<String>, Option<String>) {
+    fn reader(bytes: &[u8], size: usize, format: Format) -> LineReader {
         let from = Pieces(io::Cursor::new(bytes.to_vec()), size);
-        let mut reader = LineReader::new("jobs.jsonl".to_owned(), Box::new(from));
+        LineReader::new("jobs.jsonl".to_owned(), Box::new(from), format)
+    }
+
+    fn read_in_pieces(bytes: &[u8], size: usize) -> (Vec<String>, Option<String>) {
+        let mut reader = reader(bytes, size, Format::Json);
         let mut lines = Vec::new();
         loop {
             match reader.step() {
@@ -242,6 +289,32 @@ mod tests {
     }
 
     #[test]
+    fn text_is_read_as_it_is() {
+        type Lines = &'static [&'static [u8]];
+        let cases: [(&[u8], u8, Lines); 5] = [
+            (b"", b'\n', &[]),
+            (b"\n\n0123\n\n1e3\ntrue", b'\n', &[b"0123", b"1e3", b"true"]),
+            (b" a  b \n\"x\r\n \n", b'\n', &[b" a  b ", b"\"x\r", b" "]),
+            (b"\xef\xbb\xbfa\n\xff\0\n", b'\n', &[b"\xef\xbb\xbfa", b"\xff\0"]),
+            (b"a\nb\0\0c\n\0d", 0, &[b"a\nb", b"c\n", b"d"]),
+        ];
+        for (bytes, end, expected) in cases {
+            for size in [1, 2, 3, BUFFER] {
+                let mut reader = reader(bytes, size, Format::Text { end });
+                let mut lines = Vec::new();
+                loop {
+                    match reader.step().unwrap() {
+                        Step::Line => lines.push(reader.bytes().to_vec()),
+                        Step::Hungry => reader.fill().unwrap(),
+                        Step::End => break,
+                    }
+                }
+                assert_eq!(lines, expected, "{bytes:?} in pieces of {size}");
+            }
+        }
+    }
+
+    #[test]
     fn a_bad_line_is_reported_with_its_place() {
         let cases: [(&[u8], &str); 14] = [
             (b"1\nabc\n", "line 2, column 1: expected value"),
@@ -275,8 +348,7 @@ mod tests {
 
     #[test]
     fn an_endless_line_is_refused_before_it_is_held() {
-        let mut reader =
-            LineReader::new("x".to_owned(), Box::new(io::BufReader::new(io::repeat(b'['))));
+        let mut reader = LineReader::new("x".to_owned(), Box::new(io::repeat(b'[')), Format::Json);
         let error = loop {
             match reader.step() {
                 Ok(step) => assert_eq!(step, Step::Hungry),

@@ -1,13 +1,20 @@
 //! Where a run's jobs come from.
 
+use std::ffi::OsString;
+use std::path::Path;
+
 use brigade_protocol::message::TaskInfo;
 
 use super::args::{Args, Output};
 use super::escape;
-use super::input::LineReader;
+use super::input::{Format, LineReader};
+use super::template::Template;
 
 /// The task whose jobs are made here, and whose outputs are summed.
 pub(super) const PRIME_COUNT: &str = "prime-count";
+
+/// The task that runs what stands behind `--`, and whose outputs are printed as they are.
+pub(super) const COMMAND: &str = "command";
 
 const LIMIT: u64 = 1_000_000_000;
 const SEGMENT: u64 = 10_000_000;
@@ -22,6 +29,21 @@ pub(super) enum Source {
     Segments(Segments),
     /// A job for each line of the input.
     Lines(LineReader),
+    /// A command for each word of the command line.
+    CommandsOfWords(Template, Vec<OsString>),
+    /// A command for each line of the input.
+    CommandsOfLines(Template, LineReader),
+}
+
+/// How the arguments of the jobs are written where they were given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Written {
+    /// As JSON.
+    Json,
+    /// As words, each of which may be JSON.
+    Word,
+    /// As text, whatever it looks like.
+    Text,
 }
 
 impl Source {
@@ -35,11 +57,19 @@ impl Source {
         task: &TaskInfo,
         input: Option<LineReader>,
     ) -> Result<Self, String> {
-        if let Some(input) = input {
-            return Ok(Self::Lines(input));
+        let template = is_filled_in(args).then(|| Template::new(&args.command));
+        match (template, input) {
+            (Some(template), Some(input)) => return Ok(Self::CommandsOfLines(template, input)),
+            (Some(template), None) => {
+                return Ok(Self::CommandsOfWords(template, args.jobs.clone()));
+            }
+            (None, Some(input)) => return Ok(Self::Lines(input)),
+            (None, None) => {}
         }
         if !args.jobs.is_empty() {
-            return Ok(Self::Words(args.jobs.clone()));
+            // That they are text has been seen to.
+            let words = args.jobs.iter().map(|job| job.to_string_lossy().into_owned());
+            return Ok(Self::Words(words.collect()));
         }
         if task.name == PRIME_COUNT {
             let limit = args.limit.unwrap_or(LIMIT);
@@ -66,20 +96,52 @@ impl Source {
         match self {
             Self::Once => Some(1),
             Self::Words(words) => u64::try_from(words.len()).ok(),
+            Self::CommandsOfWords(_, words) => u64::try_from(words.len()).ok(),
             Self::Segments(segments) => Some(segments.left()),
-            Self::Lines(_) => None,
+            Self::Lines(_) | Self::CommandsOfLines(..) => None,
         }
     }
 
-    /// The jobs are bare words, not JSON.
-    pub(super) fn is_bare(&self) -> bool {
-        matches!(self, Self::Words(_))
+    /// How the arguments are written.
+    pub(super) fn written(&self) -> Written {
+        match self {
+            Self::Words(_) => Written::Word,
+            Self::CommandsOfWords(..) => Written::Text,
+            Self::CommandsOfLines(_, lines) if lines.format() != Format::Json => Written::Text,
+            Self::Once | Self::Segments(_) | Self::Lines(_) | Self::CommandsOfLines(..) => {
+                Written::Json
+            }
+        }
     }
 }
 
 /// Whether the outputs are added up instead of printed.
 pub(super) fn is_summed(args: &Args) -> bool {
     args.task.as_deref() == Some(PRIME_COUNT) && args.output == Output::Plain
+}
+
+/// Whether outputs are printed as they are, without a line end of ours.
+pub(super) fn is_raw(args: &Args) -> bool {
+    args.task.as_deref() == Some(COMMAND)
+}
+
+/// Whether jobs are made by filling in the command behind `--`.
+pub(super) fn is_filled_in(args: &Args) -> bool {
+    args.task.as_deref() == Some(COMMAND) && !args.command.is_empty()
+}
+
+/// What the lines of an input are: jobs are JSON, and so are the inputs of commands if the file's name says
+/// so.
+pub(super) fn format(args: &Args, path: &Path) -> Format {
+    let is_json = path.extension().is_some_and(|ending| {
+        ["jsonl", "ndjson"].iter().any(|known| ending.eq_ignore_ascii_case(known))
+    });
+    if is_filled_in(args) && (args.null || !is_json) { text(args) } else { Format::Json }
+}
+
+/// Inputs of commands, as they come from elsewhere.
+pub(super) fn text(args: &Args) -> Format {
+    Format::Text { end: if args.null { 0 } else { b'\n' } }
 }
 
 /// `[0, s)`, `[s, 2s)`, … up to a limit, as JSON arguments.

@@ -29,6 +29,7 @@ mod screen;
 mod signals;
 mod tally;
 mod tasks;
+mod template;
 mod texts;
 mod values;
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 use brigade_protocol::message::Exit;
 use serde::de::IgnoredAny;
 
+use super::jobs::Written;
 use crate::{Failure, JobError, Settlement};
 
 /// Appends the record of a job, with its line end.
@@ -17,17 +18,17 @@ pub(super) fn write(
     line: &mut Vec<u8>,
     task: &str,
     arguments: &str,
-    bare: bool,
+    written: Written,
     settlement: &Settlement,
 ) {
     let Settlement { tag, result, attempts, worker, submitted, ran, .. } = settlement;
     let mut object = Object::open(line);
     object.display("job", tag);
     object.text("task", task);
-    if bare && !is_json(arguments.as_bytes()) {
-        object.text("args", arguments);
-    } else {
-        object.json("args", arguments.as_bytes());
+    match written {
+        Written::Text => object.text("args", arguments),
+        // What is no JSON goes in as a string.
+        Written::Json | Written::Word => object.json("args", arguments.as_bytes()),
     }
     match result {
         Ok(output) => {
@@ -201,16 +202,16 @@ mod tests {
         }
     }
 
-    fn record(arguments: &str, bare: bool, settlement: &Settlement) -> String {
+    fn record(arguments: &str, written: Written, settlement: &Settlement) -> String {
         let mut line = Vec::new();
-        write(&mut line, "sleep", arguments, bare, settlement);
+        write(&mut line, "sleep", arguments, written, settlement);
         String::from_utf8(line).unwrap()
     }
 
     #[test]
     fn a_success() {
         assert_eq!(
-            record("5", false, &settlement(Ok("null"))),
+            record("5", Written::Json, &settlement(Ok("null"))),
             "{\"job\":1,\"task\":\"sleep\",\"args\":5,\"status\":\"succeeded\",\"output\":null,\
              \"attempts\":1,\"worker\":2,\"pid\":4711,\"submitted\":0.001234,\"started\":0.002000,\
              \"ended\":5.000000}\n"
@@ -226,7 +227,7 @@ mod tests {
             ..settlement(Err(Failure::Cancelled))
         };
         assert_eq!(
-            record("[1, 2]", false, &never),
+            record("[1, 2]", Written::Json, &never),
             "{\"job\":1,\"task\":\"sleep\",\"args\":[1, 2],\"status\":\"cancelled\",\
              \"error\":{\"message\":\"cancelled\",\"last_words\":[\"alas\",\"\\u001b\\\"\"]},\
              \"attempts\":0,\"worker\":null,\"pid\":null,\"submitted\":0.001234,\"started\":null,\
@@ -235,7 +236,7 @@ mod tests {
     }
 
     fn error_of(failure: Failure) -> serde_json::Value {
-        let line = record("5", false, &settlement(Err(failure)));
+        let line = record("5", Written::Json, &settlement(Err(failure)));
         serde_json::from_str::<serde_json::Value>(&line).unwrap()["error"].take()
     }
 
@@ -260,18 +261,21 @@ mod tests {
     #[test]
     fn a_record_is_one_line_of_json_whatever_is_in_it() {
         let cases = [
-            ("word", true, "\"word\""),
-            ("5", true, "5"),
-            ("\"quoted\"", true, "\"quoted\""),
-            ("say \"hi\"\n", true, "\"say \\\"hi\\\"\\n\""),
-            ("", true, "\"\""),
+            ("word", Written::Word, "\"word\""),
+            ("5", Written::Word, "5"),
+            ("\"quoted\"", Written::Word, "\"quoted\""),
+            ("say \"hi\"\n", Written::Word, "\"say \\\"hi\\\"\\n\""),
+            ("", Written::Word, "\"\""),
+            ("0123", Written::Text, "\"0123\""),
+            ("5", Written::Text, "\"5\""),
+            ("\"x\"", Written::Text, "\"\\\"x\\\"\""),
         ];
-        for (arguments, bare, expected) in cases {
-            let line = record(arguments, bare, &settlement(Ok("1")));
+        for (arguments, written, expected) in cases {
+            let line = record(arguments, written, &settlement(Ok("1")));
             assert!(line.contains(&format!("\"args\":{expected},")), "{line}");
         }
         for (output, expected) in [("[1,\n2]", "[1, 2]"), ("{oops", "\"{oops\""), ("", "\"\"")] {
-            let line = record("1", false, &settlement(Ok(output)));
+            let line = record("1", Written::Json, &settlement(Ok(output)));
             assert!(line.contains(&format!("\"output\":{expected},")), "{line}");
             assert_eq!(line.matches('\n').count(), 1, "{line}");
         }

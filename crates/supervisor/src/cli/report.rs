@@ -8,13 +8,16 @@ use std::io;
 use std::mem;
 use std::sync::Arc;
 
+use brigade_worker::builtin::Text;
+
 use super::args::Output;
 use super::escape;
 use super::feeder::Intake;
+use super::jobs::Written;
 use super::record;
 use super::screen::Screen;
 use super::tally::Tally;
-use super::texts::Texts;
+use super::texts::{Given, Texts};
 use crate::{Failure, JobError, Settlement, Settlements};
 
 /// Results are written at the latest when there are so many bytes.
@@ -33,8 +36,10 @@ pub(super) struct Report {
     pub(super) keep_order: bool,
     /// The outputs are summed instead of printed.
     pub(super) sum: Option<Sum>,
-    /// The arguments are bare words.
-    pub(super) bare: bool,
+    /// The outputs are printed as they are, without a line end of ours.
+    pub(super) raw: bool,
+    /// How the arguments are written.
+    pub(super) written: Written,
     pub(super) texts: Arc<Texts>,
     pub(super) tally: Arc<Tally>,
     pub(super) intake: Arc<Intake>,
@@ -140,9 +145,9 @@ impl Desk {
         }
         let settlement = &settlement;
         report.tally.count(settlement);
-        let arguments = report.texts.take(settlement.tag);
+        let Given { text: arguments, bytes } = report.texts.take(settlement.tag);
         self.done.jobs += 1;
-        self.done.bytes += arguments.len();
+        self.done.bytes += bytes;
         if let Err(error) = &settlement.result
             && let Failure::PoolGaveUp(reason) = error.failure()
         {
@@ -152,7 +157,8 @@ impl Desk {
         }
         match (report.output, &settlement.result) {
             (Output::Jsonl, _) => {
-                record::write(&mut self.results, report.task, &arguments, report.bare, settlement);
+                let (task, written) = (report.task, report.written);
+                record::write(&mut self.results, task, &arguments, written, settlement);
             }
             (Output::Plain, Ok(output)) => match &mut report.sum {
                 Some(sum) => {
@@ -160,6 +166,7 @@ impl Desk {
                         report.screen.error(&not_summed(settlement.tag, output));
                     }
                 }
+                None if report.raw => print_raw(&mut self.results, output),
                 None => print(&mut self.results, output),
             },
             (Output::Plain, Err(error)) => {
@@ -195,6 +202,14 @@ fn print(results: &mut Vec<u8>, output: &[u8]) {
         results.extend_from_slice(output);
     }
     results.push(b'\n');
+}
+
+/// Appends an output that is text of any kind as it is; what is no text, as a line.
+fn print_raw(results: &mut Vec<u8>, output: &[u8]) {
+    match serde_json::from_slice::<Text>(output) {
+        Ok(text) => results.extend_from_slice(text.as_bytes()),
+        Err(_) => print(results, output),
+    }
 }
 
 impl Sum {
@@ -276,6 +291,17 @@ mod tests {
             let mut results = Vec::new();
             print(&mut results, output.as_bytes());
             assert_eq!(String::from_utf8(results).unwrap(), printed);
+        }
+    }
+
+    #[test]
+    fn text_is_printed_as_it_is() {
+        let cases: [(&str, &[u8]); 4] =
+            [("\"\"", b""), ("\"a\\n\"", b"a\n"), ("[255,10]", b"\xff\n"), ("{}", b"{}\n")];
+        for (output, printed) in cases {
+            let mut results = Vec::new();
+            print_raw(&mut results, output.as_bytes());
+            assert_eq!(results, printed);
         }
     }
 

@@ -1,6 +1,6 @@
 //! One run of the program, from the command line to the exit code.
 
-use std::io;
+use std::io::{self, IsTerminal as _};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -18,7 +18,7 @@ use super::screen::Screen;
 use super::signals::{Reins, Signals, Watch};
 use super::tally::Tally;
 use super::texts::Texts;
-use super::{escape, tasks};
+use super::{escape, tasks, template};
 use crate::{Prefetch, ProcessPool, Shutdown, StartError};
 
 /// Why there was no run.
@@ -65,7 +65,7 @@ pub(super) fn run(args: &Args) -> Result<End, NoRun> {
     // From here on signals are kept: none may come between the start of the pool and its watch.
     let mut signals =
         Signals::catch().map_err(|source| NoRun::System { what: "catch signals", source })?;
-    let input = args.file.as_deref().map(LineReader::open).transpose()?;
+    let input = open_input(args)?;
     let screen = Arc::new(Screen::new(args.quiet));
     let (lines, captured) = captured::queue();
     let began = Instant::now();
@@ -88,6 +88,27 @@ pub(super) fn run(args: &Args) -> Result<End, NoRun> {
     Run { args, task, screen, lines, began, tally: Arc::default(), intake: Arc::default() }
         .run(pool, source, captured, signals)
         .map_err(|source| NoRun::System { what: "start a thread", source })
+}
+
+/// What the jobs are read from, if they are. Before anything is started: a command must be there to be run.
+fn open_input(args: &Args) -> Result<Option<LineReader>, NoRun> {
+    let is_filled_in = jobs::is_filled_in(args) && !args.list_tasks;
+    if is_filled_in && let Some(program) = args.command.first() {
+        template::check_program(program)
+            .map_err(|message| args::usage(ErrorKind::InvalidValue, message))?;
+    }
+    match &args.file {
+        Some(path) => Ok(Some(LineReader::open(path, jobs::format(args, path))?)),
+        None if is_filled_in && args.jobs.is_empty() => {
+            if io::stdin().is_terminal() {
+                let message = "there are no inputs: give them before --, or in a file (--jobs FILE), or on \
+                               standard input, which is a terminal now";
+                return Err(args::usage(ErrorKind::MissingRequiredArgument, message).into());
+            }
+            Ok(Some(LineReader::standard(jobs::text(args))))
+        }
+        None => Ok(None),
+    }
 }
 
 fn start_pool(args: &Args, lines: Lines) -> Result<ProcessPool, StartError> {
@@ -200,7 +221,8 @@ impl Run<'_> {
             output: self.args.output,
             keep_order: self.args.keep_order,
             sum: jobs::is_summed(self.args).then(Sum::default),
-            bare: source.is_bare(),
+            raw: jobs::is_raw(self.args),
+            written: source.written(),
             texts: Arc::clone(texts),
             tally: Arc::clone(&self.tally),
             intake: Arc::clone(&self.intake),

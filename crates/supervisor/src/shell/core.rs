@@ -29,7 +29,7 @@ pub(crate) enum Work {
     /// This task, in this process.
     Task(&'static Task),
     /// A piece of this program, of this name. It is taken out while a thread has it.
-    Closure(&'static str, Option<Closure>),
+    Closure(Box<(&'static str, Option<Closure>)>),
 }
 
 /// A job that is no task but a piece of this program.
@@ -43,18 +43,26 @@ pub(crate) struct Submission {
     pub(crate) arguments: Vec<u8>,
     /// Arguments that do not fit a message, or have left blobs outside.
     pub(crate) large: Option<Arc<Encoding>>,
-    /// What its arguments name, which is there until it has ended.
-    pub(crate) shares: Vec<Shared>,
     pub(crate) work: Work,
     pub(crate) limits: Limits,
+    /// `None` for most: hundreds of thousands may be waiting.
+    pub(crate) beside: Option<Box<Beside>>,
+    pub(crate) sink: Sink,
+}
+
+/// What few jobs have.
+#[derive(Default)]
+pub(crate) struct Beside {
     pub(crate) label: Option<Box<str>>,
+    /// What its arguments name, which is there until it has ended.
+    #[expect(dead_code, reason = "they are kept for as long as the job is")]
+    pub(crate) shares: Vec<Shared>,
     /// Jobs whose ends are kept until this one has ended.
     pub(crate) handles: Vec<JobId>,
     /// Its place in the queue, until it is given to a worker.
     pub(crate) permit: Option<Permit>,
     /// The attempt that submitted it.
     pub(crate) parent: Option<(WorkerId, Ticket)>,
-    pub(crate) sink: Sink,
 }
 
 impl Submission {
@@ -68,33 +76,62 @@ impl Submission {
     ) -> Self {
         let Encoding { bytes, mut blobs } = arguments.into();
         let shares = blobs.take_shares();
-        let beside = label.as_ref().map_or(0, |label| label.len());
-        let (arguments, large) = if blobs.is_empty() && fits_inline(bytes.len() + beside) {
+        let named = label.as_ref().map_or(0, |label| label.len());
+        let (arguments, large) = if blobs.is_empty() && fits_inline(bytes.len() + named) {
             (bytes, None)
         } else {
             (Vec::new(), Some(Arc::new(Encoding { bytes, blobs })))
         };
-        Self {
-            task,
-            form,
-            arguments,
-            large,
-            shares,
-            work: Work::Elsewhere,
-            limits,
-            label,
-            handles: Vec::new(),
-            permit: None,
-            parent: None,
-            sink,
+        let (work, beside) = (Work::Elsewhere, None);
+        let mut new = Self { task, form, arguments, large, work, limits, beside, sink };
+        if label.is_some() || !shares.is_empty() {
+            *new.beside_mut() = Beside { label, shares, ..Beside::default() };
         }
+        new
+    }
+
+    /// With the jobs whose ends it needs, its place in the queue, and the attempt that submitted it.
+    pub(crate) fn with(
+        mut self,
+        handles: Vec<JobId>,
+        permit: Option<Permit>,
+        parent: Option<(WorkerId, Ticket)>,
+    ) -> Self {
+        if !handles.is_empty() || permit.is_some() || parent.is_some() {
+            let beside = self.beside_mut();
+            (beside.handles, beside.permit, beside.parent) = (handles, permit, parent);
+        }
+        self
+    }
+
+    fn beside_mut(&mut self) -> &mut Beside {
+        self.beside.get_or_insert_default()
+    }
+
+    pub(crate) fn label(&self) -> Option<&str> {
+        self.beside.as_ref()?.label.as_deref()
+    }
+
+    /// Jobs whose ends are kept until this one has ended.
+    pub(crate) fn handles(&self) -> &[JobId] {
+        self.beside.as_ref().map_or(&[], |beside| &beside.handles)
+    }
+
+    /// The attempt that submitted it.
+    pub(crate) fn parent(&self) -> Option<(WorkerId, Ticket)> {
+        self.beside.as_ref()?.parent
+    }
+
+    /// It gives up its place in the queue.
+    pub(crate) fn take_permit(&mut self) -> Option<Permit> {
+        self.beside.as_mut()?.permit.take()
     }
 
     /// The name of its task; empty if it is not known.
     pub(super) fn name<'a>(&self, hello: &'a Hello) -> &'a str {
-        match self.work {
+        match &self.work {
             Work::Task(task) => task.name,
-            Work::Closure(name, _) => name,
+            Work::Closure(closure) => closure.0,
             Work::Elsewhere => hello.tasks.get(self.task.0 as usize).map_or("", |task| &*task.name),
         }
     }
@@ -106,7 +143,7 @@ impl Submission {
         }
         let large = self.large.as_ref().map_or(0, |value| value.length().bytes);
         let large = usize::try_from(large).unwrap_or(usize::MAX);
-        self.arguments.len().max(large) + self.label.as_ref().map_or(0, |label| label.len())
+        self.arguments.len().max(large) + self.label().map_or(0, str::len)
     }
 }
 
@@ -208,12 +245,15 @@ impl Core {
         let Submission { task, limits, .. } = submission;
         let size = submission.size();
         // What is kept for its sake must be kept already.
-        submission.handles.retain(|&handle| self.kept.keep_on(handle));
-        if let (Some((worker, parent)), Some(cell)) = (submission.parent, submission.sink.as_cell())
+        if let Some(beside) = &mut submission.beside {
+            beside.handles.retain(|&handle| self.kept.keep_on(handle));
+        }
+        if let (Some((worker, parent)), Some(cell)) =
+            (submission.parent(), submission.sink.as_cell())
         {
             self.kept.claim(worker, parent, job, cell);
         }
-        let parent = submission.parent.map(|(_, parent)| parent);
+        let parent = submission.parent().map(|(_, parent)| parent);
         let entry = Entry { submission, submitted: now, reserved: false };
         if let Some(reserved) = self.jobs.insert(job, entry) {
             reserved.submission.sink.give_up();
@@ -345,7 +385,7 @@ impl Core {
             return entry.name.clone().into_owned();
         }
         let Some(Entry { submission, .. }) = self.jobs.get(&job) else { return String::new() };
-        let label = submission.label.as_deref().map(str::to_owned);
+        let label = submission.label().map(str::to_owned);
         label.unwrap_or_else(|| self.task_name(submission))
     }
 
@@ -363,7 +403,8 @@ impl Core {
                 let job = self.scheduler.held(id, lane.running()?)?;
                 let (task, tag, label) = match self.jobs.get(&job) {
                     Some(Entry { submission, .. }) => {
-                        let (tag, label) = (submission.sink.tag(), submission.label.clone());
+                        let (tag, label) =
+                            (submission.sink.tag(), submission.label().map(Into::into));
                         (self.task_name(submission), tag, label)
                     }
                     None => (self.runs.find(job)?.0.name.clone().into_owned(), None, None),

@@ -94,7 +94,8 @@ impl Inbox {
 
     pub(super) fn refuse(&self, submission: Submission, failure: Failure) {
         let task = submission.name(&self.hello).to_owned();
-        let settlement = sink::refused(submission.sink.job, task, submission.label, failure);
+        let label = submission.label().map(Into::into);
+        let settlement = sink::refused(submission.sink.job, task, label, failure);
         submission.sink.settle(settlement);
     }
 }

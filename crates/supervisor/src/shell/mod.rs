@@ -259,7 +259,7 @@ impl<C: Crew> Shell<C> {
             Message::Submit(submissions) => {
                 let now = core.clock.now();
                 for submission in submissions {
-                    if submission.parent.is_some_and(|attempt| core.is_over(attempt)) {
+                    if submission.parent().is_some_and(|attempt| core.is_over(attempt)) {
                         core.inbox.refuse(submission, Failure::Cancelled);
                     } else {
                         core.submit(submission, now);

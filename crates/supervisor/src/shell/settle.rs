@@ -62,14 +62,15 @@ impl Core {
         let Some(Entry { submission, submitted, .. }) = self.jobs.remove(&job) else {
             return Vec::new();
         };
-        for &handle in &submission.handles {
+        for &handle in submission.handles() {
             self.kept.let_go(handle);
         }
         let task =
             if settled.result.is_err() { self.task_name(&submission) } else { String::new() };
-        let Submission { label, sink, work, large, shares, .. } = submission;
-        // Who hears of the end finds this memory free.
-        drop((large, shares));
+        let Submission { beside, sink, work, large, .. } = submission;
+        let label = beside.and_then(|beside| beside.label);
+        // Who hears of the end finds this memory free, and what it shared as well.
+        drop(large);
         // What a closure holds is the user's, and may panic when it is dropped.
         let _ = catch_unwind(AssertUnwindSafe(|| drop(work)));
         let (attempts, ran, worker) = (settled.attempts, settled.ran, obituary.info);

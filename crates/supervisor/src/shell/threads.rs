@@ -286,18 +286,18 @@ impl Threads {
             let entry = core.jobs.get_mut(&ticket.job);
             let submission = &mut entry.expect("what is dispatched is not settled").submission;
             // It is queued no longer.
-            submission.permit.take();
+            submission.take_permit();
             let work = match &mut submission.work {
                 Work::Task(task) => {
                     let arguments = std::mem::take(&mut submission.arguments);
                     run::Work::Task(task, submission.form, arguments, submission.large.clone())
                 }
-                Work::Closure(_, closure) => {
-                    run::Work::Closure(closure.take().expect("it is taken once at a time"))
+                Work::Closure(closure) => {
+                    run::Work::Closure(closure.1.take().expect("it is taken once at a time"))
                 }
                 Work::Elsewhere => unreachable!("this pool takes only what it can run itself"),
             };
-            let label = submission.label.clone();
+            let label = submission.label().map(Into::into);
             let is_last = seq + 1 == first.0 + tickets.len() as u64;
             Task { ticket, seq: Seq(seq), label, work, is_last }
         });
@@ -379,7 +379,7 @@ fn take_back(core: &mut Core, tasks: VecDeque<Task>) {
         let submission = &mut entry.submission;
         match (work, &mut submission.work) {
             (run::Work::Task(_, _, arguments, _), _) => submission.arguments = arguments,
-            (run::Work::Closure(closure), Work::Closure(_, place)) => *place = Some(closure),
+            (run::Work::Closure(closure), Work::Closure(place)) => place.1 = Some(closure),
             (run::Work::Closure(_), _) => unreachable!("a closure stays one"),
         }
     }

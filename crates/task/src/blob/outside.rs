@@ -38,9 +38,12 @@ thread_local! {
     static TAKES: Cell<bool> = const { Cell::new(false) };
 }
 
-/// What an encoded value left outside.
+/// What an encoded value left outside. It is a pointer in every job, and `None` in nearly all of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Blobs {
+pub struct Blobs(Option<Box<Outside>>);
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Outside {
     /// Its large blobs, in the order in which it names them.
     large: Vec<Blob>,
     /// What it names, and what must be there as long as somebody may read it.
@@ -62,41 +65,56 @@ pub struct Encoding {
 pub(super) type Place = (u64, u64);
 
 impl Blobs {
-    const NONE: Self = Self { large: Vec::new(), shares: Vec::new(), is_result: false };
+    const NONE: Self = Self(None);
+
+    fn large(&self) -> &[Blob] {
+        self.0.as_ref().map_or(&[], |outside| &outside.large)
+    }
+
+    fn shares(&self) -> &[Shared] {
+        self.0.as_ref().map_or(&[], |outside| &outside.shares)
+    }
+
+    fn outside(&mut self) -> &mut Outside {
+        self.0.get_or_insert_default()
+    }
 
     /// Whether nothing was left outside.
     pub fn is_empty(&self) -> bool {
-        self.large.is_empty() && self.shares.is_empty()
+        self.large().is_empty() && self.shares().is_empty()
     }
 
     /// Takes out what is only kept, and does not travel.
     pub fn take_shares(&mut self) -> Vec<Shared> {
-        std::mem::take(&mut self.shares)
+        self.0.as_mut().map(|outside| std::mem::take(&mut outside.shares)).unwrap_or_default()
     }
 
     /// The numbers of what is only kept.
     pub fn share_numbers(&self) -> Vec<u64> {
-        self.shares.iter().filter_map(Shared::number).collect()
+        self.shares().iter().filter_map(Shared::number).collect()
     }
 
     /// Keeps what has these numbers in this process.
     pub fn keep_shares(&mut self, numbers: &[u64]) {
-        self.shares.extend(numbers.iter().filter_map(|number| Shared::find(*number)));
+        let found = numbers.iter().filter_map(|number| Shared::find(*number));
+        if !numbers.is_empty() {
+            self.outside().shares.extend(found);
+        }
     }
 
     /// How many bytes they have together.
     pub fn bytes(&self) -> u64 {
-        self.large.iter().map(|blob| blob.len() as u64).sum()
+        self.large().iter().map(|blob| blob.len() as u64).sum()
     }
 
     /// The bytes of one after the other.
     pub fn pieces(&self) -> impl Iterator<Item = &[u8]> {
-        self.large.iter().map(|blob| &**blob)
+        self.large().iter().map(|blob| &**blob)
     }
 
     /// The part of it that is a blob.
     fn find(&self, (mut start, length): Place) -> Option<Blob> {
-        for blob in &self.large {
+        for blob in self.large() {
             let size = blob.len() as u64;
             if start < size {
                 let end = start.checked_add(length).filter(|end| *end <= size)?;
@@ -111,8 +129,11 @@ impl Blobs {
 /// All of it is what blobs left outside, one behind the other.
 impl From<Blob> for Blobs {
     fn from(blob: Blob) -> Self {
-        let large = if blob.is_empty() { Vec::new() } else { vec![blob] };
-        Self { large, ..Self::NONE }
+        let mut blobs = Self::default();
+        if !blob.is_empty() {
+            blobs.outside().large.push(blob);
+        }
+        blobs
     }
 }
 
@@ -203,9 +224,9 @@ pub(super) fn leave(blob: &Blob) -> Option<Place> {
     }
     LEAVING.with_borrow_mut(|leaving| {
         // One piece is left for the value itself.
-        let left = leaving.as_mut().filter(|left| left.large.len() < MOST_PIECES - 1)?;
+        let left = leaving.as_mut().filter(|left| left.large().len() < MOST_PIECES - 1)?;
         let start = left.bytes();
-        left.large.push(blob.clone());
+        left.outside().large.push(blob.clone());
         Some((start, blob.len() as u64))
     })
 }
@@ -213,11 +234,14 @@ pub(super) fn leave(blob: &Blob) -> Option<Place> {
 /// Sees that this is there as long as the value that is being encoded. If not, it must not be named.
 pub(crate) fn keep(shared: &Shared) -> bool {
     LEAVING.with_borrow_mut(|leaving| {
-        let Some(left) = leaving.as_mut().filter(|left| !left.is_result) else { return false };
-        let is_kept = left.shares.iter().any(|kept| kept.number() == shared.number());
-        let may_keep = is_kept || left.shares.len() < MOST_SHARES;
+        let Some(left) = leaving.as_mut() else { return false };
+        if left.0.as_ref().is_some_and(|outside| outside.is_result) {
+            return false;
+        }
+        let is_kept = left.shares().iter().any(|kept| kept.number() == shared.number());
+        let may_keep = is_kept || left.shares().len() < MOST_SHARES;
         if !is_kept && may_keep {
-            left.shares.push(shared.clone());
+            left.outside().shares.push(shared.clone());
         }
         may_keep
     })
@@ -261,7 +285,8 @@ pub(crate) fn write_result<R>(encode: impl FnOnce() -> R) -> R {
     if !EXIST.load(Ordering::Relaxed) {
         return encode();
     }
-    let (result, blobs) = collect_into(Blobs { is_result: true, ..Blobs::NONE }, encode);
+    let outside = Outside { is_result: true, ..Outside::default() };
+    let (result, blobs) = collect_into(Blobs(Some(Box::new(outside))), encode);
     if !blobs.is_empty() {
         LEFT.set(blobs);
     }

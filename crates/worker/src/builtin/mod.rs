@@ -1,8 +1,9 @@
 //! The tasks that the `worker` program and the supervisor's own workers offer.
 //!
-//! They are there to try the system with: one that computes, one that waits, and a few whose result
-//! anybody can tell. Real work belongs into tasks of one's own.
+//! One runs programs. The others are there to try the system with: one that computes, one that waits, and a
+//! few whose result anybody can tell. Other real work belongs into tasks of one's own.
 
+mod commands;
 mod number;
 pub mod primes;
 mod value;
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 use brigade_task::task;
 
+pub use commands::{CommandError, Reason, Text, command};
 pub use number::Number;
 pub use value::Value;
 
@@ -19,8 +21,15 @@ use brigade_task::Registry;
 use brigade_task::Task;
 
 /// All built-in tasks.
-pub static ALL: &[&Task] =
-    &[&double::TASK, &echo::TASK, &format::TASK, &pow::TASK, &prime_count::TASK, &sleep::TASK];
+pub static ALL: &[&Task] = &[
+    &command::TASK,
+    &double::TASK,
+    &echo::TASK,
+    &format::TASK,
+    &pow::TASK,
+    &prime_count::TASK,
+    &sleep::TASK,
+];
 
 /// The registry of all built-in tasks.
 ///
@@ -164,9 +173,9 @@ mod tests {
     fn the_registry_has_all_by_name() {
         let registry = registry();
         let names: Vec<_> = registry.infos().into_iter().map(|info| info.name).collect();
-        assert_eq!(names, ["double", "echo", "format", "pow", "prime-count", "sleep"]);
+        assert_eq!(names, ["command", "double", "echo", "format", "pow", "prime-count", "sleep"]);
         assert!(registry.infos().iter().all(|info| !info.doc.is_empty()));
-        assert_eq!(registry.get(TaskId(4)).unwrap().parameters[1].name, "to");
+        assert_eq!(registry.get(TaskId(5)).unwrap().parameters[1].name, "to");
     }
 
     #[test]

@@ -111,6 +111,11 @@ impl Place for RunThread {
     fn progress(&self, done: u64, total: u64) {
         self.lane.progress(done, total);
     }
+
+    fn max_output(&self) -> u64 {
+        // One limit for what goes either way.
+        self.pool.max_arguments
+    }
 }
 
 impl Attempt {

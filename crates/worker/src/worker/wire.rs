@@ -86,7 +86,7 @@ impl Sender {
 
     pub(super) fn send(&mut self, message: &FromWorker<'_>) {
         self.buffer.clear();
-        let encoded = codec::encode_value(message, &mut self.buffer);
+        let encoded = codec::encode_into(message, &mut self.buffer);
         if encoded.is_err() || self.buffer.len() > MAX_MESSAGE {
             // Every size is counted before: this is a bug of ours.
             broken(format_args!("its message of {} bytes is too long", self.buffer.len()));

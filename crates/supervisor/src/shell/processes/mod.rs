@@ -285,7 +285,7 @@ impl Processes {
                     Submission::new(task, form, arguments, limits, options.label, sink);
                 let parent = Some((worker, parent));
                 let now = core.clock.now();
-                core.submit(Submission { handles, parent, ..submission }, now);
+                core.submit(submission.with(handles, None, parent), now);
             }
             Wish::Reserve { parent, job } => {
                 core.reserve(job, &std::sync::Arc::default(), Some((worker, parent)));

@@ -53,7 +53,7 @@ fn one_run(core: &Core, first: Seq, run: Run) -> Option<Result<Vec<u8>, EncodeEr
     let mut arguments = Vec::new();
     for job in run.jobs() {
         let submission = submission(job)?;
-        if submission.form != form || submission.label.is_some() || submission.large.is_some() {
+        if submission.form != form || submission.label().is_some() || submission.large.is_some() {
             return None;
         }
         codec::push_bytes(&submission.arguments, &mut arguments);
@@ -80,7 +80,7 @@ impl Processes {
                 }
                 for job in runs.iter().flat_map(|run| run.jobs()) {
                     // It is queued no longer.
-                    core.jobs.get_mut(&job).and_then(|entry| entry.submission.permit.take());
+                    core.jobs.get_mut(&job).and_then(|entry| entry.submission.take_permit());
                 }
                 if let [run] = *runs
                     && let Some(message) = one_run(core, first, run)
@@ -152,7 +152,7 @@ impl Processes {
                 }
             };
             let (task, form) = (submission.task, submission.form);
-            let label = submission.label.as_deref();
+            let label = submission.label();
             calls.push(Call { ticket, task, form, arguments, label });
         }
         let answers = calls.len();
