@@ -65,21 +65,22 @@ pub fn send_back(bytes: ByteBuf) -> ByteBuf {
     bytes
 }
 
-/// Gives a blob back.
+/// Gives a blob back, one byte of it changed, so that it is not the same one.
 #[task]
-pub fn send_blob_back(blob: Blob) -> Blob {
-    blob
+pub fn change(blob: Blob) -> Blob {
+    let mut bytes = Vec::from(blob);
+    if let Some(first) = bytes.first_mut() {
+        *first = first.wrapping_add(1);
+    }
+    bytes.into()
 }
 
-/// Reads all that is shared, waits for so many milliseconds until others have as well, and says how many KiB of
-/// memory this process has, proportionally.
+/// Reads all of what is shared, keeps it for so many microseconds, and gives the sum of its bytes.
 #[task]
-pub fn read_shared(data: Shared, millis: u64) -> f64 {
-    black_box(data.iter().map(|byte| u64::from(*byte)).sum::<u64>());
-    thread::sleep(Duration::from_millis(millis));
-    let memory = process::memory(std::process::id()).expect("a process may look at itself");
-    black_box(data.len());
-    memory.proportional
+pub fn read_and_keep(data: Shared, micros: u64) -> u64 {
+    let sum = data.iter().map(|byte| u64::from(*byte)).sum();
+    thread::sleep(Duration::from_micros(micros));
+    sum
 }
 
 /// Asks a server, and says how many bytes it answered.

@@ -1,24 +1,29 @@
 //! Bytes there and back: a job that gives back what it was given, of 1 KiB to 256 MiB.
 //!
-//! The limit is `memcpy` of the same bytes into memory that is already there, twice.
+//! The limit is `memcpy` of the same bytes into memory that is already there, twice. And what is shared with
+//! eight jobs: how much more memory all processes have together, while all jobs hold it.
 
 use std::hint::black_box;
+use std::thread;
 use std::time::{Duration, Instant};
 
-use brigade::{Blob, ProcessPool};
+use brigade::{Blob, Future, ProcessPool};
 use brigade_benches::amount::{bytes, number, short};
 use brigade_benches::contest::{Contest, Rounds, Who};
 use brigade_benches::echo::Echo;
 use brigade_benches::figures::Figures;
 use brigade_benches::plot::{Axis, Chart, Curves, Line};
+use brigade_benches::process::memory;
 use brigade_benches::section::{Better, Limit, Section};
-use brigade_benches::{tasks, whole_or_quick};
+use brigade_benches::{pools, tasks, whole_or_quick};
 use serde_bytes::ByteBuf;
 
-const OURS: &str = "brigade, Blob";
-const FIELDS: &str = "brigade, serde_bytes";
+const BLOB: &str = "brigade, Blob";
+const OURS: &str = "brigade, serde_bytes";
 const EXECUTOR: &str = "ProcessPoolExecutor";
 const COPY: &str = "memcpy, twice";
+/// How many share.
+const JOBS: usize = 8;
 const MIB: usize = 1024 * 1024;
 const SIZES: [usize; 7] = [1024, 16 * 1024, 256 * 1024, 4 * MIB, 16 * MIB, 64 * MIB, 256 * MIB];
 
@@ -40,20 +45,20 @@ pub(crate) fn run(section: &mut Section) {
         let times = (4 * MIB / size).clamp(1, 100);
         let each = move |took: Duration| took.as_secs_f64() * 1e3 / number(times);
         contest.add(OURS, Who::Ours, move || {
-            let inputs: Vec<_> = (0..times).map(|_| Blob::from(vec![7; size])).collect();
-            let begin = Instant::now();
-            for input in inputs {
-                let output = pool.submit(tasks::send_blob_back(input)).result();
-                assert_eq!(output.expect("it succeeds").len(), size);
-            }
-            each(begin.elapsed())
-        });
-        contest.add(FIELDS, Who::Ours, move || {
             let inputs: Vec<_> = (0..times).map(|_| ByteBuf::from(vec![7; size])).collect();
             let begin = Instant::now();
             for input in inputs {
                 let output = pool.submit(tasks::send_back(input)).result();
                 assert_eq!(output.expect("it succeeds").len(), size);
+            }
+            each(begin.elapsed())
+        });
+        contest.add(BLOB, Who::Ours, move || {
+            let inputs: Vec<_> = (0..times).map(|_| Blob::from(vec![7; size])).collect();
+            let begin = Instant::now();
+            for input in inputs {
+                let output = pool.submit(tasks::change(input)).result().expect("it succeeds");
+                assert_eq!((output.len(), output[0], output[size - 1]), (size, 8, 7));
             }
             each(begin.elapsed())
         });
@@ -84,7 +89,7 @@ pub(crate) fn run(section: &mut Section) {
         });
         let rounds = contest.run(whole_or_quick(if size > 16 * MIB { 5 } else { 7 }, 1));
         let title = format!("{} there and back", bytes(number(size)));
-        section.compare(&title, "ms", Better::Less, &[OURS], &rounds);
+        section.compare(&title, "ms", Better::Less, &[BLOB, OURS], &rounds);
         if size == 64 * MIB {
             judge(section, &rounds);
         }
@@ -106,28 +111,41 @@ pub(crate) fn run(section: &mut Section) {
     share(section);
 }
 
-/// How many times its size 8 workers take that all have read what is shared with them.
+/// What is shared is in memory once, however many jobs hold it.
 fn share(section: &mut Section) {
-    const WORKERS: usize = 8;
-    let (size, millis) = whole_or_quick((256 * MIB, 3_000), (4 * MIB, 300));
-    let pool = ProcessPool::builder().workers(WORKERS).build().expect("the pool starts");
-    let all = |data: Blob| {
-        let shared = pool.share(&data);
-        let jobs = (0..WORKERS).map(|_| tasks::read_shared(shared.clone(), millis));
-        let jobs: Vec<_> = jobs.map(|job| pool.submit(job)).collect();
-        jobs.into_iter().map(|job| job.result().expect("it succeeds")).sum::<f64>() * 1024.0
+    let size = whole_or_quick(256, 16) * MIB;
+    let growth = |_| {
+        let pool = pools::strict(JOBS);
+        let pids = pools::pids(&pool, JOBS);
+        let all = || -> f64 {
+            let pids = pids.iter().copied().chain([std::process::id()]);
+            pids.map(|pid| memory(pid).expect("it lives").proportional).sum()
+        };
+        let before = all();
+        let data = pool.share(vec![1; size]);
+        let keep = whole_or_quick(3_000_000, 500_000);
+        let jobs = (0..JOBS).map(|_| pool.submit(tasks::read_and_keep(data.clone(), keep)));
+        let futures: Vec<_> = jobs.collect();
+        let mut most = 0.0_f64;
+        while !futures.iter().any(Future::done) {
+            most = most.max(all() - before);
+            thread::sleep(Duration::from_millis(20));
+        }
+        for future in futures {
+            assert_eq!(future.result().expect("it succeeds"), size as u64);
+        }
+        most * 1024.0 / number(size)
     };
-    let alone = all(Blob::from(vec![7; 1]));
-    let taken = (all(Blob::from(vec![7; size])) - alone) / number(size);
-    let what = format!("{} shared with {WORKERS} workers: memory / size", bytes(number(size)));
-    section.bar(&what, Limit::AtMost(1.1), "×", Some(Figures::new([taken])));
+    let figures = Figures::new((0..whole_or_quick(3, 1)).map(growth));
+    let what = "memory of all processes for what is shared with 8 jobs / its size";
+    section.bar(what, Limit::AtMost(1.1), "×", Some(figures));
 }
 
 fn judge(section: &mut Section, rounds: &Rounds<f64>) {
-    let ratio = rounds.ratio(OURS, COPY);
+    let ratio = rounds.ratio(BLOB, COPY);
     section.bar("64 MiB there and back / memcpy both ways", Limit::AtMost(3.0), "×", ratio);
     let executor = rounds.0.iter().find(|entrant| entrant.name.ends_with(EXECUTOR));
-    let ratio = executor.and_then(|executor| rounds.ratio(&executor.name, OURS));
+    let ratio = executor.and_then(|executor| rounds.ratio(&executor.name, BLOB));
     let what = "64 MiB there and back, faster than ProcessPoolExecutor";
     section.bar(what, Limit::AtLeast(5.0), "×", ratio);
 }
