@@ -25,7 +25,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     requests.send(&Request::Spawn(spawn), Some(far))?;
     println!("the worker program says {:?}", reports.receive()?);
 
-    let arguments = codec::encode(&(21_i64,))?;
+    let mut arguments = Vec::new();
+    codec::encode_value(&(21_i64,), &mut arguments)?;
     let call = Call {
         ticket: JobId(1).into(),
         task: TaskId(0),

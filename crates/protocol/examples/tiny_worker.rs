@@ -41,7 +41,8 @@ fn serve(
                 (Form::Bincode, Value::Inline(bytes)) => codec::decode_value::<(i64,)>(bytes).ok(),
                 _ => None,
             };
-            let output = codec::encode(&doubled.map_or(0, |(x,)| 2 * x))?;
+            let mut output = Vec::new();
+            codec::encode_value(&doubled.map_or(0, |(x,)| 2 * x), &mut output)?;
             let refusal = TaskError::new(TaskErrorKind::BadArguments, "not one i64 in bincode");
             let result = doubled.map(|_| Value::Inline(&output)).ok_or(refusal);
             let reply = Reply { ticket: call.ticket, started: 0, elapsed: 0, result };

@@ -35,6 +35,8 @@
 //!
 //! # The rules of the wire
 //!
+//! * Arguments and outputs are bincode with numbers as long as their type (see
+//!   [`encode_value`](codec::encode_value)), if they are not JSON.
 //! * Every message is bincode (standard configuration) in one packet of at most
 //!   [`MAX_MESSAGE`](codec::MAX_MESSAGE) bytes; what is larger travels in
 //!   [parts](message::ToWorker::Part), or is copied by the supervisor alone from one address space to the

@@ -403,12 +403,14 @@ pub struct Call<'a> {
 /// How arguments and output are written.
 ///
 /// ```
-/// use brigade_protocol::codec::encode;
+/// use brigade_protocol::codec::encode_value;
 /// use brigade_protocol::message::Form;
 ///
 /// let (ours, theirs) = ("this build", "another build");
+/// let mut number = Vec::new();
+/// encode_value(&(21_i64,), &mut number)?;
 /// let (form, arguments) = if ours == theirs {
-///     (Form::Bincode, encode(&(21_i64,))?)
+///     (Form::Bincode, number)
 /// } else {
 ///     (Form::Json, b"[21]".to_vec())
 /// };

@@ -136,11 +136,11 @@ fn a_job_runs_in_each_form() {
     worker.send_calls(&[
         ("double", Form::Json, b"[21]"),
         ("double", Form::Word, b"21"),
-        ("fill", Form::Bincode, &codec::encode(&(3_usize,)).unwrap()),
+        ("fill", Form::Bincode, &3_u64.to_le_bytes()),
     ]);
     let outputs: Vec<_> =
         worker.replies(3).into_iter().map(|(_, output)| output.unwrap()).collect();
-    assert_eq!(outputs, ["42", "42", "\u{3}xxx"]);
+    assert_eq!(outputs, ["42", "42", "\u{3}\0\0\0\0\0\0\0xxx"]);
 }
 
 fn a_thousand_jobs_in_frames_are_answered_once_each() {
