@@ -113,7 +113,8 @@ pub(crate) fn run(section: &mut Section) {
 
 /// What is shared is in memory once, however many jobs hold it.
 fn share(section: &mut Section) {
-    let size = whole_or_quick(256, 16) * MIB;
+    // Less may stay in the allocator after it was freed, and count as memory.
+    let size = whole_or_quick(256, 64) * MIB;
     let growth = |_| {
         let pool = pools::strict(JOBS);
         let pids = pools::pids(&pool, JOBS);
