@@ -44,7 +44,7 @@ pub const PART: usize = 48 * 1024;
 pub const WIDTH: usize = 16;
 
 /// How values are written: every number in as many bytes as its type has. Messages are written shorter,
-/// with numbers as long as they are large, which takes three times as long for each.
+/// with numbers as long as they are large, which takes two to four times as long for each.
 const VALUE: config::Configuration<config::LittleEndian, config::Fixint> =
     config::standard().with_fixed_int_encoding();
 
@@ -142,12 +142,7 @@ pub fn encode<T: Serialize>(message: &T) -> Result<Vec<u8>, EncodeError> {
 /// # Ok::<(), brigade_protocol::codec::EncodeError>(())
 /// ```
 pub fn encode_into<T: Serialize>(message: &T, buffer: &mut Vec<u8>) -> Result<(), EncodeError> {
-    let before = buffer.len();
-    let encoded = bincode::serde::encode_into_std_write(message, buffer, config::standard());
-    encoded.map(drop).map_err(|error| {
-        buffer.truncate(before);
-        EncodeError::Unencodable(error)
-    })
+    write(message, buffer, config::standard())
 }
 
 /// Decodes a message, borrowing byte slices and strings from the packet.
@@ -196,12 +191,7 @@ pub fn encode_value<T: Serialize + ?Sized>(
     value: &T,
     buffer: &mut Vec<u8>,
 ) -> Result<(), EncodeError> {
-    let before = buffer.len();
-    let encoded = bincode::serde::encode_into_std_write(value, buffer, VALUE);
-    encoded.map(drop).map_err(|error| {
-        buffer.truncate(before);
-        EncodeError::Unencodable(error)
-    })
+    write(value, buffer, VALUE)
 }
 
 /// Decodes a value (arguments, output).
@@ -365,6 +355,20 @@ fn pop(bytes: &mut &[u8]) -> Result<u64, DecodeError> {
     };
     *bytes = rest;
     Ok(number)
+}
+
+#[inline]
+fn write<T: Serialize + ?Sized, C: config::Config>(
+    value: &T,
+    buffer: &mut Vec<u8>,
+    config: C,
+) -> Result<(), EncodeError> {
+    let before = buffer.len();
+    let encoded = bincode::serde::encode_into_std_write(value, buffer, config);
+    encoded.map(drop).map_err(|error| {
+        buffer.truncate(before);
+        EncodeError::Unencodable(error)
+    })
 }
 
 fn decode_limited<'a, T: Deserialize<'a>, C: config::Config>(

@@ -12,12 +12,15 @@ const SLOW: Duration = Duration::from_micros(200);
 /// timed together; to see that tick takes a fourth of the time that it takes to read the clock.
 const FAST: Duration = Duration::from_micros(1);
 
+/// What the kernel's coarse clock says, in seconds and nanoseconds.
+type Tick = (i64, i64);
+
 /// The pace of one input.
 #[derive(Debug)]
 pub(crate) struct Pace {
     /// When the clock was last read, and the tick then.
     read: Instant,
-    tick: Option<(i64, i64)>,
+    tick: Option<Tick>,
     /// How many items there were since.
     items: u32,
     fast: bool,
@@ -57,21 +60,25 @@ impl Pace {
 
     /// It has given an item.
     pub(crate) fn step(&mut self) {
+        self.step_at(Instant::now, tick);
+    }
+
+    fn step_at(&mut self, now: impl FnOnce() -> Instant, tick: impl FnOnce() -> Tick) {
         self.items += 1;
         let tick = self.fast.then(tick);
         if tick.is_some() && tick == self.tick {
             self.slow = false;
             return;
         }
-        let now = Instant::now();
+        let now = now();
         let each = now.duration_since(self.read) / self.items;
         (self.fast, self.slow) = (each < FAST, each > SLOW);
         (self.read, self.tick, self.items) = (now, tick, 0);
     }
 }
 
-/// The kernel's coarse clock, in seconds and nanoseconds: it goes on by some milliseconds at a time.
-fn tick() -> (i64, i64) {
+/// It goes on by some milliseconds at a time.
+fn tick() -> Tick {
     let now = clock_gettime(ClockId::MonotonicCoarse);
     (now.tv_sec, now.tv_nsec)
 }
@@ -80,35 +87,66 @@ fn tick() -> (i64, i64) {
 mod tests {
     use super::*;
 
-    fn take(least: Duration) {
-        let start = Instant::now();
-        while start.elapsed() < least {}
+    /// An input that was asked for the first time at `start`, and the time since then.
+    struct Input {
+        pace: Pace,
+        start: Instant,
+        since: Duration,
+    }
+
+    impl Input {
+        fn new() -> Self {
+            let pace = Pace::new();
+            Self { start: pace.read, pace, since: Duration::ZERO }
+        }
+
+        /// It gives an item after so long; the coarse clock goes on every 4 ms.
+        fn give(&mut self, after: Duration) {
+            self.since += after;
+            let tick = i64::try_from(self.since.as_millis() / 4).unwrap();
+            self.pace.step_at(|| self.start + self.since, || (tick, 0));
+        }
+    }
+
+    #[test]
+    fn a_fast_input_is_timed_by_ticks() {
+        let mut input = Input::new();
+        for _ in 0..3 {
+            input.give(Duration::from_nanos(100));
+        }
+        assert!(input.pace.fast && !input.pace.is_news());
+        let read = input.pace.read();
+        for _ in 0..30_000 {
+            input.give(Duration::from_nanos(100));
+            assert!(!input.pace.is_slow());
+        }
+        assert!(!input.pace.is_due(read), "3 ms");
+        for _ in 0..20_000 {
+            input.give(Duration::from_nanos(100));
+        }
+        assert!(input.pace.is_due(read), "5 ms");
     }
 
     #[test]
     fn an_item_that_takes_long_is_seen_at_once_and_the_next_one_that_does_not() {
-        let mut pace = Pace::new();
-        pace.resume();
+        let mut input = Input::new();
         for _ in 0..1000 {
-            pace.step();
+            input.give(Duration::from_nanos(100));
         }
-        // Longer than a tick, whatever the kernel was built for.
-        take(Duration::from_millis(50));
-        pace.step();
-        take(2 * SLOW);
-        pace.step();
-        assert!(pace.is_slow());
-        pace.step();
-        assert!(!pace.is_slow());
+        input.give(Duration::from_secs(1));
+        assert!(input.pace.is_slow());
+        input.give(2 * SLOW);
+        assert!(input.pace.is_slow());
+        input.give(SLOW / 2);
+        assert!(!input.pace.is_slow());
     }
 
     #[test]
     fn a_pause_is_not_the_inputs() {
         let mut pace = Pace::new();
-        pace.step();
-        take(2 * SLOW);
         pace.resume();
-        pace.step();
+        let resumed = pace.read();
+        pace.step_at(|| resumed + SLOW / 2, tick);
         assert!(!pace.is_slow());
     }
 }

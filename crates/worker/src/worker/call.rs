@@ -9,6 +9,7 @@ use brigade_task::host::Place;
 use brigade_task::outside::{self, Blobs};
 use brigade_task::{Context, Registry, buffers, panics};
 
+use super::clock;
 use super::desk::Desk;
 use super::large::{self, Gathered};
 use super::meter::Meter;
@@ -51,7 +52,7 @@ impl<'a> Runner<'a> {
         }
         self.output.clear();
         let result = self.attempt(call);
-        let elapsed = self.stopwatch.lap(since, desk.ticks());
+        let elapsed = self.stopwatch.lap(since, desk.ticks(), clock);
         lane.finish(call.seq);
         let result = match result {
             Err(error) => {

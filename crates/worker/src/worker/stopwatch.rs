@@ -8,8 +8,6 @@
 //! now has the time. So no job is said to have begun more than some microseconds from when it did, unless it
 //! follows one that was longer than those before by less than a tick.
 
-use super::clock;
-
 /// Jobs that took so long, in nanoseconds, are timed one by one.
 const SHORT: u64 = 500;
 
@@ -33,8 +31,8 @@ pub(super) struct Stopwatch {
 
 impl Stopwatch {
     /// The job that was started at `since` has ended: how long it took. `ticks` is zero if nobody counts
-    /// them.
-    pub(super) fn lap(&mut self, since: u64, ticks: u64) -> u64 {
+    /// them; `clock` is read if need be.
+    pub(super) fn lap(&mut self, since: u64, ticks: u64, clock: impl FnOnce() -> u64) -> u64 {
         if since != self.ended {
             // There was a pause, and the clock was read at its end.
             (self.read, self.jobs) = (since, 0);
@@ -56,57 +54,74 @@ impl Stopwatch {
 mod tests {
     use super::*;
 
-    /// A stopwatch that has found jobs to be very short.
-    fn used(ticks: u64) -> Stopwatch {
+    /// What the clock says when all begins.
+    const START: u64 = 1_000_000;
+
+    /// A stopwatch that has found jobs to take 10 ns, and a tick, the seventh, that lasts.
+    fn used() -> Stopwatch {
         let mut stopwatch = Stopwatch::default();
-        let since = clock();
-        // However slow this machine is, it is to be one group.
-        (stopwatch.group, stopwatch.each, stopwatch.ticks) = (GROUP, 10, ticks);
-        (stopwatch.read, stopwatch.ended) = (since, since);
+        assert_eq!(stopwatch.lap(START - 10, 7, || START), 10);
+        assert_eq!((stopwatch.group, stopwatch.each), (GROUP, 10));
         stopwatch
     }
 
+    fn unread() -> u64 {
+        panic!("the clock was read")
+    }
+
+    /// The next job, begun when the last one ended, during which the clock need not be read.
+    fn short(stopwatch: &mut Stopwatch) {
+        assert_eq!(stopwatch.lap(stopwatch.ended, 7, unread), 10);
+    }
+
     #[test]
-    fn very_short_jobs_share_a_reading_and_follow_on_each_other() {
-        let mut stopwatch = used(7);
-        let mut since = stopwatch.ended;
+    fn very_short_jobs_share_a_reading_that_puts_them_right() {
+        let mut stopwatch = used();
         for _ in 1..GROUP {
-            assert_eq!(stopwatch.lap(since, 7), 10);
-            since += 10;
+            short(&mut stopwatch);
         }
-        let last = stopwatch.lap(since, 7);
-        assert!(since + last <= clock(), "the last one ends when the clock says");
-        assert_eq!(stopwatch.jobs, 0);
+        let last = stopwatch.lap(stopwatch.ended, 7, || START + 320);
+        assert_eq!(last, 320 - 150, "all of them together took 320 ns");
+        assert_eq!((stopwatch.each, stopwatch.ended), (20, START + 320));
+    }
+
+    #[test]
+    fn no_job_ends_before_it_began() {
+        let mut stopwatch = used();
+        for _ in 1..GROUP {
+            short(&mut stopwatch);
+        }
+        assert_eq!(stopwatch.lap(stopwatch.ended, 7, || START + 1), 0);
+        assert_eq!(stopwatch.ended, START + 150);
     }
 
     #[test]
     fn a_job_during_which_there_was_a_tick_has_its_own_time() {
-        let mut stopwatch = used(7);
-        let since = stopwatch.ended;
-        while clock() < since + SHORT * u64::from(GROUP) {}
-        let elapsed = stopwatch.lap(since, 8);
-        assert!(elapsed >= SHORT * u64::from(GROUP));
+        let mut stopwatch = used();
+        short(&mut stopwatch);
+        let elapsed = stopwatch.lap(stopwatch.ended, 8, || START + 2_000_000);
+        assert_eq!(elapsed, 2_000_000 - 10);
         assert_eq!(stopwatch.group, 1, "the next ones may be like it");
     }
 
     #[test]
     fn without_ticks_the_clock_is_read_for_each() {
-        let mut stopwatch = used(0);
-        let since = stopwatch.ended;
-        stopwatch.lap(since, 0);
-        assert_eq!((stopwatch.jobs, stopwatch.ended), (0, stopwatch.read));
-        assert!(stopwatch.read > since || clock() == since);
+        let mut stopwatch = used();
+        for n in 1..=3 {
+            let now = START + 30 * n;
+            assert_eq!(stopwatch.lap(stopwatch.ended, 0, || now), 30);
+        }
     }
 
     #[test]
     fn a_pause_is_nobodys_time() {
-        let mut stopwatch = used(7);
-        while clock() < stopwatch.ended + 1_000_000 {}
-        let since = clock();
-        for _ in 0..GROUP {
-            let since = if stopwatch.jobs == 0 { since } else { stopwatch.ended };
-            stopwatch.lap(since, 7);
+        let mut stopwatch = used();
+        let since = START + 60_000_000_000;
+        assert_eq!(stopwatch.lap(since, 7, unread), 10);
+        for _ in 2..GROUP {
+            short(&mut stopwatch);
         }
-        assert!(stopwatch.each < 1_000_000, "{}", stopwatch.each);
+        stopwatch.lap(stopwatch.ended, 7, || since + 160);
+        assert_eq!(stopwatch.each, 10);
     }
 }
