@@ -39,6 +39,8 @@ pub(in crate::shell) struct Link {
     jobs: IpcBytesSender,
     /// Until the end mark is sent.
     end_mark: Option<IpcBytesSender>,
+    /// The channel of a worker that nobody listens to any more.
+    unheard: Option<IpcBytesReceiver>,
     pub(super) outbox: Outbox,
 }
 
@@ -82,7 +84,7 @@ impl Link {
         let NearEnds { jobs, replies, end_mark } = near;
         let outbox = Outbox::new(terms.threads, terms.direct);
         let listener = Listener::new(worker, inbox, &outbox, terms);
-        thread::spawn_small("brigade-reader", move || listener.run(&replies))?;
+        thread::spawn_small("brigade-reader", move || listener.run(replies))?;
         Ok(Self {
             slot,
             generation,
@@ -94,6 +96,7 @@ impl Link {
             death: Death::default(),
             jobs,
             end_mark: Some(end_mark),
+            unheard: None,
             outbox,
         })
     }
@@ -105,6 +108,13 @@ impl Link {
     /// Sends what may be under way; never blocks. An error means that the worker cannot be reached.
     pub(super) fn flush(&mut self) -> io::Result<()> {
         self.outbox.flush(|message| self.jobs.send(message))
+    }
+
+    /// Nobody listens to it any more, and it will be killed for what it said: until it is dead it must not
+    /// see that its channel is closed, upon which it would end in its own way. Nor must anything be put
+    /// into that channel, for it may be full.
+    pub(super) fn ignore(&mut self, replies: IpcBytesReceiver) {
+        (self.unheard, self.end_mark) = (Some(replies), None);
     }
 
     /// Puts a mark behind all that the worker, which is dead, has sent: so the listener ends even if
@@ -138,8 +148,8 @@ pub(crate) enum Heard {
     /// One of its jobs wants something of another.
     Nested(nested::Wish),
     Grown,
-    /// It broke the protocol; nothing more is heard from it.
-    Violation,
+    /// It broke the protocol; nothing more is heard from it. This is its channel.
+    Violation(IpcBytesReceiver),
     /// Everything has been heard.
     End,
 }
@@ -210,22 +220,31 @@ impl Listener {
         }
     }
 
-    fn run(mut self, replies: &IpcBytesReceiver) {
+    fn run(mut self, replies: IpcBytesReceiver) {
         loop {
             // ipc-channel panics on packets of a certain shape.
             let packet = catch_unwind(AssertUnwindSafe(|| replies.recv()));
             let heard = match packet {
-                Ok(Ok(packet)) => self.hear(&packet).unwrap_or(Some(Heard::Violation)),
+                Ok(Ok(packet)) => self.hear(&packet),
                 // A panic, or the end in the midst of what was taken for a packet.
-                Ok(Err(_)) | Err(_) => Some(Heard::Violation),
+                Ok(Err(_)) | Err(_) => Err(Violation),
             };
-            let Some(heard) = heard else { continue };
-            let last = matches!(heard, Heard::Violation | Heard::End);
-            let _ = self.inbox.send(Message::Crew(News::Heard(self.worker, heard)));
-            if last {
-                return;
+            match heard {
+                Ok(None) => {}
+                Ok(Some(heard)) => {
+                    let last = matches!(heard, Heard::End);
+                    self.tell(heard);
+                    if last {
+                        return;
+                    }
+                }
+                Err(Violation) => return self.tell(Heard::Violation(replies)),
             }
         }
+    }
+
+    fn tell(&self, heard: Heard) {
+        let _ = self.inbox.send(Message::Crew(News::Heard(self.worker, heard)));
     }
 
     pub(super) fn hear(&mut self, packet: &[u8]) -> Result<Option<Heard>, Violation> {

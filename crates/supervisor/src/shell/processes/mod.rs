@@ -251,7 +251,8 @@ impl Processes {
                 self.flush(core, worker);
             }
             Heard::Nested(wish) => self.take_wish(core, worker, wish),
-            Heard::Violation => {
+            Heard::Violation(replies) => {
+                link.ignore(replies);
                 link.death.heard_out = true;
                 core.events.push(Event::Violated(worker));
                 self.reap_if_due(worker);
