@@ -15,8 +15,9 @@ use brigade_protocol::message::{BuildId, Form, Options, TaskError, TaskErrorKind
 use brigade_task::bound::Bound;
 use brigade_task::cell::{Cell, park_until};
 use brigade_task::handle::Handles;
-use brigade_task::host::{self, Admission, Host, RunHost, SubmittedRun};
+use brigade_task::host::{self, Admission, Call, Host, RunHost, SubmittedRun};
 use brigade_task::outside::Encoding;
+use brigade_task::pack::Pack;
 use brigade_task::registry::Registry;
 use brigade_task::task::Task;
 use rustc_hash::FxBuildHasher;
@@ -300,7 +301,7 @@ impl RunHost for Shared {
         let SubmittedRun { job, count, task, known, form, arguments, longest, ends, number } = run;
         let checked = self.check(&task, known, form);
         let id = checked.as_ref().map_or(TaskId::default(), |(id, _)| *id);
-        let mut entry = runs::Entry::new(
+        let mut entry = runs::Entry::of_map(
             (job, count),
             (id, task, form),
             self.limits,
@@ -311,6 +312,17 @@ impl RunHost for Shared {
             Ok(_) => self.inbox.send(Message::SubmitRun(entry)),
             Err(failure) => entry.refuse(&failure),
         }
+    }
+
+    fn submit_call(&self, call: Call<'_>) -> (JobId, Arc<Pack>, u32) {
+        let Call { task, known, form, arguments } = call;
+        let begin = |first| {
+            let checked = self.check(task, known, form);
+            let id = checked.as_ref().map_or(TaskId::default(), |(id, _)| *id);
+            let run = runs::Entry::of_futures(first, (id, task.clone(), form), self.limits);
+            (run, checked.err())
+        };
+        self.inbox.gather(|| self.new_id(), (task, form), arguments, begin)
     }
 }
 

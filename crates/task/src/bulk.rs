@@ -11,18 +11,9 @@ use brigade_protocol::id::JobId;
 use brigade_protocol::message::Form;
 
 use crate::ends::{Ends, Piece};
-use crate::host::{Host, SubmittedRun};
+use crate::host::{Host, LONGEST, MOST_BYTES, MOST_JOBS, SubmittedRun};
 use crate::job::{self, Arguments, Decode, Job, Plain};
 use crate::task::Task;
-
-/// The most jobs that are handed over as one run.
-const MOST_JOBS: u32 = 1024;
-
-/// The most bytes of arguments that are handed over as one run.
-const MOST_BYTES: usize = 48 * 1024;
-
-/// Jobs with longer arguments do not travel in runs.
-const LONGEST: usize = 4096;
 
 /// See the [module documentation](self).
 pub(crate) struct Bulk<T> {

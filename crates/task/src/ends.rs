@@ -23,11 +23,20 @@ struct State {
     listener: Option<(Thread, u64)>,
 }
 
+/// The outputs of consecutive jobs.
+#[derive(Debug)]
+pub enum Outputs {
+    /// That of a single one.
+    One(Vec<u8>),
+    /// Those of all, as [`push_output`](codec::push_output) writes each.
+    Run(Vec<u8>),
+}
+
 /// The ends of consecutive jobs.
 #[derive(Debug)]
 pub(crate) struct Piece {
     count: u32,
-    result: Result<Vec<u8>, JobError>,
+    outputs: Result<Outputs, JobError>,
     /// What the output of a single one left outside.
     blobs: Blobs,
     /// How much of it has been taken, and of how many jobs.
@@ -36,12 +45,11 @@ pub(crate) struct Piece {
 }
 
 impl Ends {
-    /// Puts in the ends of so many jobs, from this number on: of each its output, as
-    /// [`push_output`](codec::push_output) writes it, or of a single one why it has none. Only a
-    /// single one may have left blobs outside.
-    pub fn fill(&self, number: u64, count: u32, result: Result<Vec<u8>, JobError>, blobs: Blobs) {
+    /// Puts in the ends of so many jobs, from this number on: their outputs, or of a single one why it
+    /// has none. Only a single one may have left blobs outside.
+    pub fn fill(&self, number: u64, count: u32, outputs: Result<Outputs, JobError>, blobs: Blobs) {
         let mut state = self.lock();
-        state.pieces.insert(number, Piece { count, result, blobs, taken: 0, jobs: 0 });
+        state.pieces.insert(number, Piece { count, outputs, blobs, taken: 0, jobs: 0 });
         let awaited =
             |(_, wanted): &mut (Thread, u64)| (number..number + u64::from(count)).contains(wanted);
         let listener = state.listener.take_if(awaited);
@@ -92,13 +100,17 @@ impl Piece {
             return None;
         }
         self.jobs += 1;
-        let outputs = match &self.result {
-            Ok(outputs) => outputs,
+        let output = match &self.outputs {
             Err(error) => return Some(Err(error.clone())),
+            Ok(Outputs::One(output)) => output,
+            Ok(Outputs::Run(outputs)) => {
+                let mut rest = &outputs[self.taken..];
+                let (_, output) =
+                    codec::take_output(&mut rest).expect("there is an output for each");
+                self.taken = outputs.len() - rest.len();
+                output
+            }
         };
-        let mut rest = &outputs[self.taken..];
-        let (_, output) = codec::take_output(&mut rest).expect("there is an output for each");
-        self.taken = outputs.len() - rest.len();
         Some(Ok(outside::with(&self.blobs, || decode(output))))
     }
 }

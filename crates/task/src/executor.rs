@@ -9,8 +9,9 @@ use crate::cell::{Cell, Settlement};
 use crate::future::{Future, Read};
 use crate::handle::{Awaitable, Reserved};
 use crate::host::{Admission, Host, Submission};
-use crate::job::{Arguments, Job};
+use crate::job::{Arguments, Job, Ready};
 use crate::map::{Map, MapUnordered};
+use crate::origin::Origin;
 use crate::scope::{self, Scope};
 
 /// What takes jobs: a process pool, a thread pool, or, inside a task, its [`Context`](crate::Context).
@@ -67,9 +68,7 @@ pub trait Executor {
     fn try_submit<T, A: Arguments>(&self, job: Job<T, A>) -> Result<Future<T>, Job<T, A>> {
         match self.host().admit(false) {
             Admission::Full => Err(job),
-            admission => {
-                Ok(send(self.host(), job, self.host().new_id(), Arc::default(), admission))
-            }
+            admission => Ok(submit_admitted(self.host(), job, admission)),
         }
     }
 
@@ -112,12 +111,13 @@ pub trait Executor {
             let cell = Cell::default();
             let error = JobError::unstarted(id, name, None, Failure::Refused(reason));
             cell.fill(Settlement::bare(id, Err(error)));
-            let (_, task, decode) = job.into_submission(id, Arc::default(), None);
-            return Future::new(id, task, Arc::new(cell), Read::Decode(decode), Arc::clone(host));
+            let (task, decode) = job.ready().called();
+            let origin = Origin::Cell(Arc::new(cell));
+            return Future::new(id, task, origin, Read::Decode(decode), Arc::clone(host));
         }
         let admission = host.admit(true);
         let (id, cell) = seat.take();
-        send(host, job, id, cell, admission)
+        send(host, job.ready(), id, cell, admission)
     }
 
     /// Waits for a job's result, by its future or its handle. In a task: the worker's place is given to
@@ -201,12 +201,26 @@ pub trait Executor {
 }
 
 pub(crate) fn submit_to<T, A: Arguments>(host: &Arc<dyn Host>, job: Job<T, A>) -> Future<T> {
-    send(host, job, host.new_id(), Arc::default(), host.admit(true))
+    submit_admitted(host, job, host.admit(true))
 }
 
-fn send<T, A: Arguments>(
+fn submit_admitted<T, A: Arguments>(
     host: &Arc<dyn Host>,
     job: Job<T, A>,
+    admission: Admission,
+) -> Future<T> {
+    let job = job.ready();
+    let Some((runs, call)) = host.runs().zip(job.as_call()) else {
+        return send(host, job, host.new_id(), Arc::default(), admission);
+    };
+    let (id, pack, place) = runs.submit_call(call);
+    let (task, decode) = job.called();
+    Future::new(id, task, Origin::Pack(pack, place), Read::Decode(decode), Arc::clone(host))
+}
+
+fn send<T>(
+    host: &Arc<dyn Host>,
+    job: Ready<T>,
     id: JobId,
     cell: Arc<Cell>,
     admission: Admission,
@@ -217,9 +231,9 @@ fn send<T, A: Arguments>(
 }
 
 /// A job as its host takes it, and its future.
-pub(crate) fn prepare<T, A: Arguments>(
+pub(crate) fn prepare<T>(
     host: &Arc<dyn Host>,
-    job: Job<T, A>,
+    job: Ready<T>,
     id: JobId,
     cell: Arc<Cell>,
     admission: Admission,
@@ -229,5 +243,6 @@ pub(crate) fn prepare<T, A: Arguments>(
         Admission::Free | Admission::Full => None,
     };
     let (submission, task, decode) = job.into_submission(id, Arc::clone(&cell), permit);
-    (submission, Future::new(id, task, cell, Read::Decode(decode), Arc::clone(host)))
+    let origin = Origin::Cell(cell);
+    (submission, Future::new(id, task, origin, Read::Decode(decode), Arc::clone(host)))
 }

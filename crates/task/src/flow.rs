@@ -184,7 +184,7 @@ impl<T, I: Iterator> Flow<T, I> {
         // Nobody has heard of these.
         self.batch.clear();
         let undelivered = std::mem::take(&mut self.undelivered).into_values();
-        let unsettled = undelivered.filter(|undelivered| !undelivered.future.cell().is_filled());
+        let unsettled = undelivered.filter(|undelivered| !undelivered.future.origin().is_filled());
         let mut jobs: Vec<JobId> = unsettled.map(|undelivered| undelivered.future.job()).collect();
         jobs.extend(self.bulk.iter_mut().flat_map(|bulk| bulk.stop(self.cursor as u64)));
         if !jobs.is_empty() {
@@ -240,7 +240,7 @@ impl<T, A: Arguments, I: Iterator<Item = Job<T, A>>> Flow<T, I> {
             }
             let (host, number) = (Arc::clone(&self.host), self.next);
             let (submission, future) =
-                prepare(&host, job, host.new_id(), Arc::default(), admission);
+                prepare(&host, job.ready(), host.new_id(), Arc::default(), admission);
             let blobs = usize::try_from(submission.blobs.bytes()).unwrap_or(usize::MAX);
             let bytes = submission.arguments.as_ref().map_or(0, Vec::len).saturating_add(blobs);
             note(number, &future);

@@ -11,11 +11,12 @@ use brigade_protocol::error::{Certificate, Failure, JobError};
 use brigade_protocol::id::JobId;
 use serde::de::DeserializeOwned;
 
-use crate::blob::outside;
+use crate::blob::outside::{self, Blobs};
 use crate::cell::{Cell, Settlement};
 use crate::handle::Handle;
 use crate::host::Host;
 use crate::job::{self, Decode};
+use crate::origin::Origin;
 
 /// A submitted job, on its way to its one outcome.
 ///
@@ -32,7 +33,7 @@ use crate::job::{self, Decode};
 pub struct Future<T> {
     job: JobId,
     task: Cow<'static, str>,
-    cell: Arc<Cell>,
+    origin: Origin,
     read: Read<T>,
     host: Arc<dyn Host>,
     /// Who awaits it now.
@@ -59,11 +60,11 @@ impl<T> Future<T> {
     pub(crate) fn new(
         job: JobId,
         task: Cow<'static, str>,
-        cell: Arc<Cell>,
+        origin: Origin,
         read: Read<T>,
         host: Arc<dyn Host>,
     ) -> Self {
-        Self { job, task, cell, read, host, waker: None }
+        Self { job, task, origin, read, host, waker: None }
     }
 
     /// The future of a job whose value is not encoded: it is taken from a place beside the cell.
@@ -75,7 +76,8 @@ impl<T> Future<T> {
         take: impl Fn() -> Option<T> + Send + Sync + 'static,
         host: Arc<dyn Host>,
     ) -> Self {
-        Self::new(job, Cow::Borrowed(task), cell, Read::Take(Arc::new(take)), host)
+        let (task, origin) = (Cow::Borrowed(task), Origin::Cell(cell));
+        Self::new(job, task, origin, Read::Take(Arc::new(take)), host)
     }
 
     pub(crate) fn of_handle(handle: &Handle<T>, host: &Arc<dyn Host>) -> Self
@@ -97,7 +99,8 @@ impl<T> Future<T> {
         let decode: Decode<T> = |output| {
             brigade_protocol::codec::decode_value(output).map_err(|error| error.to_string())
         };
-        Self::new(job, Cow::Borrowed(""), cell, Read::Decode(decode), Arc::clone(host))
+        let (task, origin) = (Cow::Borrowed(""), Origin::Cell(cell));
+        Self::new(job, task, origin, Read::Decode(decode), Arc::clone(host))
     }
 
     /// Another future of the same job.
@@ -105,7 +108,7 @@ impl<T> Future<T> {
         Self::new(
             self.job,
             self.task.clone(),
-            Arc::clone(&self.cell),
+            self.origin.clone(),
             self.read.clone(),
             Arc::clone(&self.host),
         )
@@ -190,7 +193,7 @@ impl<T> Future<T> {
     pub fn error(&self) -> Option<JobError> {
         match self.wait(None) {
             Err(error) => Some(error),
-            Ok(_) => self.cell.peek(|settlement| settlement.result.as_ref().err().cloned())?,
+            Ok(_) => self.origin.peek(|result, _| result.err().cloned())?,
         }
     }
 
@@ -224,10 +227,10 @@ impl<T> Future<T> {
     /// # Ok::<(), brigade::Error>(())
     /// ```
     pub fn done(&self) -> bool {
-        if !self.cell.is_filled() {
+        if !self.origin.is_filled() {
             self.host.poll(self.job);
         }
-        self.cell.is_filled()
+        self.origin.is_filled()
     }
 
     /// Whether a worker runs the job now. Asks the pool, so it costs a round trip.
@@ -300,9 +303,7 @@ impl<T> Future<T> {
     }
 
     fn end(&self, kill: bool) -> bool {
-        let cancelled =
-            |settlement: &Settlement| settlement.result.as_ref().is_err_and(JobError::is_cancelled);
-        match self.cell.peek(cancelled) {
+        match self.origin.peek(|result, _| result.is_err_and(JobError::is_cancelled)) {
             Some(cancelled) => cancelled,
             None => self.host.cancel(self.job, kill),
         }
@@ -326,10 +327,10 @@ impl<T> Future<T> {
     /// # Ok::<(), brigade::Error>(())
     /// ```
     pub fn on_done(&self, callback: impl FnOnce(&Settlement) + Send + 'static) {
-        let cell = Arc::clone(&self.cell);
-        self.cell.call_back(move || {
+        let origin = self.origin.clone();
+        self.origin.cell().call_back(move || {
             // A copy: the callback may look at the future itself.
-            if let Some(settlement) = cell.peek(Settlement::clone) {
+            if let Some(settlement) = origin.settlement() {
                 callback(&settlement);
             }
         });
@@ -348,11 +349,11 @@ impl<T> Future<T> {
     /// # Ok::<(), brigade::Error>(())
     /// ```
     pub fn handle(&self) -> Handle<T> {
-        Handle::take(self.job, &self.cell, &self.host)
+        Handle::take(self.job, &self.origin.cell(), &self.host)
     }
 
-    pub(crate) fn cell(&self) -> &Arc<Cell> {
-        &self.cell
+    pub(crate) fn origin(&self) -> &Origin {
+        &self.origin
     }
 
     pub(crate) fn host(&self) -> &Arc<dyn Host> {
@@ -365,39 +366,40 @@ impl<T> Future<T> {
 
     /// Whether it has ended, so far as is known here, without a result.
     pub(crate) fn has_failed(&self) -> bool {
-        self.cell.peek(|settlement| settlement.result.is_err()).unwrap_or(false)
+        self.origin.peek(|result, _| result.is_err()).unwrap_or(false)
     }
 
     /// Waits for the end; false if the time was over first.
     pub(crate) fn wait(&self, deadline: Option<Instant>) -> Result<bool, JobError> {
-        if self.cell.watch_by_thread() {
+        if self.origin.is_filled() || self.origin.cell().watch_by_thread() {
             return Ok(true);
         }
-        self.host.wait(&[self.job], deadline, &|| self.cell.is_filled())?;
-        Ok(self.cell.is_filled())
+        self.host.wait(&[self.job], deadline, &|| self.origin.is_filled())?;
+        Ok(self.origin.is_filled())
     }
 
     pub(crate) fn read_now(&self) -> Option<Result<T, JobError>> {
-        self.cell.peek(|settlement| self.read(settlement))
+        let read = |result: Result<&[u8], &JobError>, blobs: &Blobs| {
+            let output = result.map_err(JobError::clone)?;
+            Ok(match &self.read {
+                Read::Decode(decode) => outside::with(blobs, || decode(output))
+                    .map_err(|reason| job::not_a::<T>(&reason)),
+                Read::Take(take) => take().ok_or_else(|| "the value was taken before".to_owned()),
+            })
+        };
+        let read = self.origin.peek(read)?;
+        Some(read.and_then(|read| read.map_err(|text| self.unread(text))))
     }
 
-    fn read(&self, settlement: &Settlement) -> Result<T, JobError> {
-        let output = settlement.result.as_ref().map_err(JobError::clone)?;
-        let read = match &self.read {
-            Read::Decode(decode) => outside::with(&settlement.blobs, || decode(output))
-                .map_err(|reason| job::not_a::<T>(&reason)),
-            Read::Take(take) => take().ok_or_else(|| "the value was taken before".to_owned()),
+    /// The output of the job, which has ended, cannot be had.
+    fn unread(&self, text: String) -> JobError {
+        let task = self.task.clone().into_owned();
+        let unread = job::unread(self.job, task, text);
+        let Some(Settlement { attempts, worker, ran, .. }) = self.origin.settlement() else {
+            return JobError::new(unread);
         };
-        read.map_err(|text| {
-            let task = self.task.clone().into_owned();
-            JobError::new(Certificate {
-                attempts: settlement.attempts,
-                allowed: settlement.attempts,
-                worker: settlement.worker,
-                elapsed: settlement.ran.map(|(started, ended)| ended.saturating_sub(started)),
-                ..job::unread(self.job, task, text)
-            })
-        })
+        let elapsed = ran.map(|(started, ended)| ended.saturating_sub(started));
+        JobError::new(Certificate { attempts, allowed: attempts, worker, elapsed, ..unread })
     }
 }
 
@@ -406,7 +408,9 @@ impl<T> std::future::Future for Future<T> {
     type Output = Result<T, JobError>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut TaskContext<'_>) -> Poll<Self::Output> {
-        if self.cell.watch_by_task(context.waker(), self.waker.as_ref()) {
+        if self.origin.is_filled()
+            || self.origin.cell().watch_by_task(context.waker(), self.waker.as_ref())
+        {
             return self.read_now().map_or(Poll::Pending, Poll::Ready);
         }
         self.waker = Some(context.waker().clone());
@@ -420,7 +424,7 @@ impl<T> fmt::Debug for Future<T> {
             f,
             "Future({}, {})",
             self.task,
-            if self.cell.is_filled() { "done" } else { "pending" }
+            if self.origin.is_filled() { "done" } else { "pending" }
         )
     }
 }

@@ -45,7 +45,7 @@ pub(crate) struct Unwaitable {
 impl Gathering {
     /// Awaits one more.
     pub(crate) fn watch<T>(&mut self, number: usize, future: &Future<T>) {
-        self.watch_cell(number, future.job(), future.cell(), future.host());
+        self.watch_cell(number, future.job(), &future.origin().cell(), future.host());
     }
 
     /// As [`Gathering::watch`], without a future.

@@ -16,7 +16,17 @@ use crate::bound::Permit;
 use crate::cell::Cell;
 use crate::ends::Ends;
 use crate::handle::Handles;
+use crate::pack::Pack;
 use crate::task::Task;
+
+/// The most jobs that travel as one run.
+pub const MOST_JOBS: u32 = 1024;
+
+/// The most bytes of arguments that travel as one run: with this much nothing more is added.
+pub const MOST_BYTES: usize = 48 * 1024;
+
+/// Jobs with longer arguments do not travel in runs.
+pub const LONGEST: usize = 4096;
 
 /// A job on its way into a host.
 #[derive(Debug)]
@@ -67,6 +77,19 @@ pub struct SubmittedRun {
     pub number: u64,
 }
 
+/// A plain call on its way into a host: without options or handles, and nothing of its arguments is outside.
+#[derive(Clone, Copy, Debug)]
+pub struct Call<'a> {
+    /// The name of its task.
+    pub task: &'a Cow<'static, str>,
+    /// The task itself, if the submitter knows it.
+    pub known: Option<&'static Task>,
+    /// How its arguments are written.
+    pub form: Form,
+    /// Its encoded arguments.
+    pub arguments: &'a [u8],
+}
+
 /// A host to which a run of jobs is no more than one job.
 pub trait RunHost {
     /// So many ids that follow on each other, and that no job has had.
@@ -74,6 +97,10 @@ pub trait RunHost {
 
     /// Takes a run. What prevents one of its jobs from running is told by its end.
     fn submit_run(&self, run: SubmittedRun);
+
+    /// Takes a plain call, by itself. What prevents it from running is told by its end, which will be in
+    /// this place of this pack.
+    fn submit_call(&self, call: Call<'_>) -> (JobId, Arc<Pack>, u32);
 }
 
 /// Whether a host's queue may be entered.

@@ -44,8 +44,11 @@ mod in_place;
 mod inherent;
 #[cfg(all(test, brigade_model))]
 mod models;
+mod origin;
 mod os;
 mod pace;
+#[doc(hidden)]
+pub mod pack;
 mod sync;
 #[cfg(test)]
 mod tests;

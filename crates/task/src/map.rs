@@ -148,7 +148,7 @@ impl<T, A: Arguments, I: Iterator<Item = Job<T, A>>> Map<T, I> {
     fn is_ready(flow: &Flow<T, I>) -> bool {
         match flow.undelivered.first_key_value() {
             Some((number, undelivered)) if *number == flow.cursor => {
-                undelivered.future.cell().is_filled()
+                undelivered.future.origin().is_filled()
             }
             _ => flow.bulk.as_ref().is_some_and(|bulk| bulk.is_ready(flow.cursor as u64)),
         }

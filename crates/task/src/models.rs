@@ -11,7 +11,9 @@ use loom::{model, thread};
 
 use crate::bound::Bound;
 use crate::cell::{Arrivals, Cell, Settlement, park_until};
-use crate::ends::Ends;
+use crate::ends::{Ends, Outputs};
+use crate::outside::Blobs;
+use crate::pack::{Circumstances, Pack};
 
 /// An end that can be told from others by its job.
 fn end(number: u64) -> Settlement {
@@ -161,9 +163,9 @@ fn the_ends_of_a_run_are_taken_in_order_by_who_waits_for_them() {
         let fillers = [(1, 1), (0, 1)].map(|(number, count)| {
             let ends = Arc::clone(&ends);
             thread::spawn(move || {
-                let mut output = Vec::new();
-                brigade_protocol::codec::push_output(0, &[7], &mut output);
-                ends.fill(number, count, Ok(output), crate::outside::Blobs::default());
+                let mut outputs = Vec::new();
+                brigade_protocol::codec::push_output(0, &[7], &mut outputs);
+                ends.fill(number, count, Ok(Outputs::Run(outputs)), Blobs::default());
             })
         });
         for number in 0..2 {
@@ -175,5 +177,31 @@ fn the_ends_of_a_run_are_taken_in_order_by_who_waits_for_them() {
             assert!(!piece.has_more());
         }
         fillers.into_iter().for_each(|filler| filler.join().unwrap());
+    });
+}
+
+/// One waits for the end of a call in a pack, as a future does, while the ends of all come. Not the thread that
+/// joins the others: loom has it that nobody is unparked late there.
+#[test]
+fn who_waits_for_a_place_of_a_pack_is_told() {
+    model(|| {
+        let pack = Arc::new(Pack::new(JobId(1)));
+        let fill = |pack: &Pack, place| {
+            let outputs = Ok(Outputs::One(vec![7]));
+            pack.fill((place, 1), outputs, Blobs::default(), Circumstances::default());
+        };
+        let waiter = Arc::clone(&pack);
+        let waiter = thread::spawn(move || {
+            if !waiter.has(1) && !waiter.cell(1).watch_by_thread() {
+                assert!(park_until(None, || waiter.has(1)));
+            }
+            assert_eq!(waiter.peek(1, |result, _| result.is_ok()), Some(true));
+        });
+        let other = Arc::clone(&pack);
+        let other = thread::spawn(move || fill(&other, 0));
+        fill(&pack, 1);
+        other.join().unwrap();
+        waiter.join().unwrap();
+        assert!(pack.has(0));
     });
 }

@@ -6,4 +6,5 @@ mod callbacks;
 mod fake;
 mod gather;
 mod map;
+mod pack;
 mod scope;

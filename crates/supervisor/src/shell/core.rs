@@ -185,7 +185,7 @@ pub(super) struct Core {
     pub(super) clock: Clock,
     pub(super) inbox: Arc<Inbox>,
     pub(super) jobs: FxHashMap<JobId, Entry>,
-    /// Those of maps, which are not in that table.
+    /// Those that were submitted in runs, which are not in that table.
     pub(super) runs: Runs,
     pub(super) kept: Kept,
     /// What the outputs of jobs left outside, until these are settled.
@@ -261,8 +261,9 @@ impl Core {
         self.events.push(Event::Submitted(JobSpec { job, count: 1, task, size, limits, parent }));
     }
 
-    /// A run of jobs of a map.
-    pub(super) fn submit_run(&mut self, entry: runs::Entry) {
+    /// Jobs that were submitted in a run.
+    pub(super) fn submit_run(&mut self, mut entry: runs::Entry) {
+        entry.submitted = self.clock.now();
         let (job, count) = (entry.first, entry.count);
         let (task, size, limits) = (entry.task, entry.longest, entry.limits);
         self.runs.insert(entry);

@@ -1,11 +1,14 @@
 //! The way into the loop, for clients. What arrives when the loop has ended is refused, and told why.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::{Arc, OnceLock, PoisonError};
 
-use brigade_protocol::message::Hello;
+use brigade_protocol::id::JobId;
+use brigade_protocol::message::{Form, Hello};
+use brigade_task::pack::Pack;
 
-use super::{Message, Submission};
+use super::{Message, Submission, runs};
 use crate::scheduler::Failure;
 use crate::sink;
 use crate::sync::atomic::{AtomicBool, Ordering, fence};
@@ -21,7 +24,18 @@ pub(crate) struct Inbox {
     /// may hear that while a job of its own is being refused.
     open: Mutex<Option<Sender<Infallible>>>,
     gave_up: OnceLock<String>,
+    gathered: Mutex<Gathered>,
     pub(crate) hello: Hello,
+}
+
+/// Plain calls, in runs that grow until the loop takes them or something else comes behind them: then as
+/// many of them as come meanwhile cost the loop no more than one. For each run there is a message in its
+/// place among the others.
+#[derive(Default)]
+struct Gathered {
+    runs: VecDeque<runs::Entry>,
+    /// The last one may still grow.
+    open: bool,
 }
 
 impl Inbox {
@@ -34,13 +48,60 @@ impl Inbox {
         let (open, is_over) = channel::bounded(0);
         let (over, open, gave_up) =
             (AtomicBool::new(false), Mutex::new(Some(open)), OnceLock::new());
-        (Arc::new(Self { sender, receiver, over, open, gave_up, hello }), is_over)
+        let gathered = Mutex::default();
+        (Arc::new(Self { sender, receiver, over, open, gave_up, gathered, hello }), is_over)
     }
 
     /// Sends a message to the loop. Once that has ended, jobs are refused, and whoever waits for an
     /// answer finds its channel closed.
     pub(crate) fn send(&self, message: Message) {
+        // What came before must not be overtaken, nor what comes later come before.
+        let mut gathered = self.gathered();
+        gathered.open = false;
         let _ = self.sender.send(message);
+        drop(gathered);
+        self.see_whether_it_is_over();
+    }
+
+    /// Submits a plain call, with the next id: `begin` begins a run for it, if it cannot join the last one,
+    /// or tells why there can be none. Gives the id, and where the end will be.
+    pub(crate) fn gather(
+        &self,
+        next_id: impl FnOnce() -> JobId,
+        kind: (&str, Form),
+        arguments: &[u8],
+        begin: impl FnOnce(JobId) -> (runs::Entry, Option<Failure>),
+    ) -> (JobId, Arc<Pack>, u32) {
+        let mut gathered = self.gathered();
+        let job = next_id();
+        let last = if gathered.open { gathered.runs.back_mut() } else { None };
+        if let Some((pack, place)) = last.and_then(|run| run.push(job, kind, arguments)) {
+            return (job, pack, place);
+        }
+        let (mut run, refused) = begin(job);
+        let (pack, place) = run.push(job, kind, arguments).expect("it was begun for this call");
+        if let Some(failure) = refused {
+            drop(gathered);
+            run.refuse(&failure);
+        } else {
+            gathered.runs.push_back(run);
+            gathered.open = true;
+            let _ = self.sender.send(Message::Gathered);
+            drop(gathered);
+            self.see_whether_it_is_over();
+        }
+        (job, pack, place)
+    }
+
+    /// The run to which this message belongs.
+    pub(super) fn take_gathered(&self) -> runs::Entry {
+        let mut gathered = self.gathered();
+        let run = gathered.runs.pop_front().expect("there is one for each message");
+        gathered.open &= !gathered.runs.is_empty();
+        run
+    }
+
+    fn see_whether_it_is_over(&self) {
         // Either the loop sees the message after it set the flag, or we see the flag after we sent.
         fence(Ordering::SeqCst);
         if self.over.load(Ordering::SeqCst) {
@@ -82,7 +143,8 @@ impl Inbox {
                         self.refuse(submission, failure());
                     }
                 }
-                Message::SubmitRun(mut entry) => entry.refuse(&failure()),
+                Message::SubmitRun(mut run) => run.refuse(&failure()),
+                Message::Gathered => self.take_gathered().refuse(&failure()),
                 _ => {}
             }
         }
@@ -90,6 +152,10 @@ impl Inbox {
 
     fn open(&self) -> MutexGuard<'_, Option<Sender<Infallible>>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn gathered(&self) -> MutexGuard<'_, Gathered> {
+        self.gathered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn refuse(&self, submission: Submission, failure: Failure) {

@@ -52,6 +52,8 @@ const MOST_MESSAGES: usize = 256;
 pub(crate) enum Message {
     Submit(Vec<Submission>),
     SubmitRun(runs::Entry),
+    /// Plain calls were submitted: the [inbox](Inbox::take_gathered) has them.
+    Gathered,
     Reserve {
         job: JobId,
         cell: Arc<Cell>,
@@ -266,7 +268,11 @@ impl<C: Crew> Shell<C> {
                     }
                 }
             }
-            Message::SubmitRun(entry) => core.submit_run(entry),
+            Message::SubmitRun(run) => core.submit_run(run),
+            Message::Gathered => {
+                let run = core.inbox.take_gathered();
+                core.submit_run(run);
+            }
             Message::Reserve { job, cell, parent } => {
                 // Dropped, the cell is found nowhere, and who waits for it is told so.
                 if parent.is_none_or(|attempt| !core.is_over(attempt)) {

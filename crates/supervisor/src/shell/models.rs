@@ -3,19 +3,24 @@
 //! Loom fails a test whose threads all wait for ever, so each that ends has shown that nobody waits for an
 //! answer that does not come.
 
+use std::borrow::Cow;
 use std::convert::Infallible;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use brigade_protocol::id::{JobId, TaskId};
 use brigade_protocol::message::{BuildId, Form, Hello, TaskInfo};
 use brigade_task::cell::Cell;
-use brigade_task::host::Host;
+use brigade_task::ends::Outputs;
+use brigade_task::host::{Call, Host, RunHost};
+use brigade_task::outside::Blobs;
+use brigade_task::pack::{Circumstances, Pack};
 use brigade_task::{Job, Settlement};
 use loom::thread;
 
 use super::inbox::{Closing, Inbox};
-use super::{Message, Submission};
+use super::{Message, Submission, runs};
 use crate::host::Shared;
 use crate::scheduler::Limits;
 use crate::sink::Sink;
@@ -55,6 +60,9 @@ fn run_loop(inbox: &Inbox, closing: Closing, times: usize) {
     for _ in 0..times {
         match inbox.receiver().try_recv() {
             Ok(Message::Submit(submissions)) => submissions.into_iter().for_each(settle),
+            Ok(Message::Gathered) => {
+                succeed(inbox.take_gathered());
+            }
             Ok(Message::IsRunning { answer, .. }) => drop(answer.send(true)),
             Ok(_) => unreachable!("nobody sends anything else"),
             Err(_) => {}
@@ -66,6 +74,84 @@ fn run_loop(inbox: &Inbox, closing: Closing, times: usize) {
 fn settle(Submission { sink, .. }: Submission) {
     let end = Settlement::bare(sink.job, Ok(Vec::new()));
     sink.settle(end);
+}
+
+/// All jobs of a run succeed. Gives how many they are.
+fn succeed(mut run: runs::Entry) -> u32 {
+    for place in 0..run.count {
+        let output = Outputs::One(Vec::new());
+        run.succeed(place, 1, output, Blobs::default(), Circumstances::default());
+    }
+    run.count
+}
+
+fn call(shared: &Shared) -> (JobId, Origin) {
+    let task = Cow::Borrowed("task");
+    let (task, form, arguments) = (&task, Form::Json, &b"[]"[..]);
+    let (job, pack, place) = shared.submit_call(Call { task, known: None, form, arguments });
+    (job, (pack, place))
+}
+
+/// Where a call's end will be.
+type Origin = (Arc<Pack>, u32);
+
+fn has_ended((pack, place): &Origin) -> bool {
+    pack.has(*place)
+}
+
+/// Two submit calls, which may join each other, while the loop ends.
+#[test]
+fn calls_that_are_submitted_while_the_pool_ends_are_settled() {
+    model(3, || {
+        let (shared, closing) = shared(1);
+        let submitters = [(); 2].map(|()| {
+            let shared = Arc::clone(&shared);
+            thread::spawn(move || call(&shared))
+        });
+        run_loop(&shared.inbox, closing, 1);
+        let calls = submitters.map(|submitter| submitter.join().unwrap());
+        assert!(calls.iter().all(|(_, origin)| has_ended(origin)), "a call is lost");
+        assert_ne!(calls[0].0, calls[1].0, "each has an id of its own");
+        assert_eq!(shared.inbox.receiver().try_recv().err(), Some(TryRecvError::Empty));
+    });
+}
+
+/// Two submit calls, and one of them something else behind its own. The loop comes upon that after the call
+/// that it is about, and upon each call once.
+#[test]
+fn nothing_overtakes_the_call_that_it_is_about() {
+    model(3, || {
+        let (shared, closing) = shared(1);
+        let submitters = [true, false].map(|is_cancelled| {
+            let shared = Arc::clone(&shared);
+            thread::spawn(move || {
+                let (job, origin) = call(&shared);
+                if is_cancelled {
+                    shared.cancel_later(vec![job]);
+                }
+                origin
+            })
+        });
+        let (mut ended, mut seen) = (0, None);
+        while ended < 2 || seen.is_none() {
+            match shared.inbox.receiver().recv().expect("the inbox has a sender itself") {
+                Message::Gathered => {
+                    let run = shared.inbox.take_gathered();
+                    assert!(seen.is_none_or(|job| !ids(&run).contains(&job)), "it is too late");
+                    ended += succeed(run);
+                }
+                Message::CancelAll(jobs) => seen = Some(jobs[0]),
+                _ => unreachable!("nobody sends anything else"),
+            }
+        }
+        let origins = submitters.map(|submitter| submitter.join().unwrap());
+        assert!(origins.iter().all(has_ended));
+        drop(closing);
+    });
+}
+
+fn ids(run: &runs::Entry) -> Range<JobId> {
+    run.first..JobId(run.first.0 + u64::from(run.count))
 }
 
 /// Two submit while the loop ends. Each of their jobs is settled by the time both are done with it, and

@@ -1,5 +1,5 @@
-//! The jobs of maps that are not settled, in the runs in which they were submitted. However the scheduler
-//! cuts a run, here it stays whole until the last of its jobs has ended.
+//! The jobs that are not settled and were submitted in runs: by maps, or one by one as plain calls. However the
+//! scheduler cuts a run, here it stays whole until the last of its jobs has ended.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -9,10 +9,12 @@ use brigade_protocol::codec;
 use brigade_protocol::error::{Failure, JobError};
 use brigade_protocol::id::{JobId, Run, TaskId};
 use brigade_protocol::message::Form;
-use brigade_task::ends::Ends;
+use brigade_task::ends::{Ends, Outputs};
+use brigade_task::host::{MOST_BYTES, MOST_JOBS};
 use brigade_task::outside::Blobs;
+use brigade_task::pack::{Circumstances, Pack};
 
-use crate::scheduler::Limits;
+use crate::scheduler::{Limits, Time};
 
 /// A run on its way into the loop, and in it.
 pub(crate) struct Entry {
@@ -24,44 +26,98 @@ pub(crate) struct Entry {
     pub(crate) limits: Limits,
     /// The bytes of the longest arguments.
     pub(crate) longest: usize,
+    pub(super) submitted: Time,
     /// The arguments, each with its length before it.
     arguments: Vec<u8>,
     /// Where the arguments of each job begin; the last one is where all end.
     offsets: Vec<u32>,
-    ends: Arc<Ends>,
-    /// The number of the first job there.
-    number: u64,
+    target: Target,
     /// Which jobs have not ended.
     open: Vec<bool>,
     left: u32,
 }
 
+/// Where the ends of a run go.
+enum Target {
+    /// To a map; with the number of the first job there.
+    Map(Arc<Ends>, u64),
+    /// To the futures of its jobs.
+    Futures(Arc<Pack>),
+}
+
 impl Entry {
-    /// A run of jobs.
-    pub(crate) fn new(
+    /// A run of jobs of a map.
+    pub(crate) fn of_map(
         (first, count): (JobId, u32),
         (task, name, form): (TaskId, Cow<'static, str>, Form),
         limits: Limits,
         (arguments, longest): (Vec<u8>, usize),
         (ends, number): (Arc<Ends>, u64),
     ) -> Self {
-        let offsets = offsets(&arguments, count);
-        let open = vec![true; count as usize];
+        let mut run = Self::new(first, (task, name, form), limits, Target::Map(ends, number));
+        run.offsets = offsets(&arguments, count);
+        run.open = vec![true; count as usize];
+        (run.count, run.left) = (count, count);
+        (run.arguments, run.longest) = (arguments, longest);
+        run
+    }
+
+    /// A run of calls with a future each, which are still to come.
+    pub(crate) fn of_futures(
+        first: JobId,
+        (task, name, form): (TaskId, Cow<'static, str>, Form),
+        limits: Limits,
+    ) -> Self {
+        let target = Target::Futures(Arc::new(Pack::new(first)));
+        Self::new(first, (task, name, form), limits, target)
+    }
+
+    fn new(
+        first: JobId,
+        (task, name, form): (TaskId, Cow<'static, str>, Form),
+        limits: Limits,
+        target: Target,
+    ) -> Self {
         Self {
             first,
-            count,
+            count: 0,
             task,
             name,
             form,
             limits,
-            longest,
-            arguments,
-            offsets,
-            ends,
-            number,
-            open,
-            left: count,
+            longest: 0,
+            submitted: Time::ZERO,
+            arguments: Vec::new(),
+            offsets: vec![0],
+            target,
+            open: Vec::new(),
+            left: 0,
         }
+    }
+
+    /// Adds a call of this id, if it can be the next one; tells where its end will be.
+    pub(crate) fn push(
+        &mut self,
+        job: JobId,
+        (name, form): (&str, Form),
+        arguments: &[u8],
+    ) -> Option<(Arc<Pack>, u32)> {
+        let Target::Futures(pack) = &self.target else { return None };
+        let goes_on = self.first.0 + u64::from(self.count) == job.0
+            && self.count < MOST_JOBS
+            && self.arguments.len() < MOST_BYTES
+            && self.form == form
+            && self.name == name;
+        if !goes_on {
+            return None;
+        }
+        let place = self.count;
+        codec::push_bytes(arguments, &mut self.arguments);
+        self.offsets.push(offset(self.arguments.len()));
+        self.open.push(true);
+        (self.count, self.left) = (place + 1, place + 1);
+        self.longest = self.longest.max(arguments.len());
+        Some((Arc::clone(pack), place))
     }
 
     /// The arguments of so many jobs from this place on, each with its length before it.
@@ -70,18 +126,21 @@ impl Entry {
         &self.arguments[self.offsets[from] as usize..self.offsets[to] as usize]
     }
 
-    /// Delivers the outputs of so many jobs from this place on, each with its length before it. A single
-    /// one may have left blobs outside.
-    pub(super) fn succeed(&mut self, place: u32, count: u32, outputs: Vec<u8>, blobs: Blobs) {
-        self.close(place, count);
-        self.ends.fill(self.number + u64::from(place), count, Ok(outputs), blobs);
+    /// Delivers the outputs of so many jobs from this place on. A single one may have left blobs outside.
+    pub(super) fn succeed(
+        &mut self,
+        place: u32,
+        count: u32,
+        outputs: Outputs,
+        blobs: Blobs,
+        circumstances: Circumstances,
+    ) {
+        self.end((place, count), Ok(outputs), blobs, circumstances);
     }
 
     /// Delivers why a job has no output.
-    pub(super) fn fail(&mut self, place: u32, error: JobError) {
-        self.close(place, 1);
-        let number = self.number + u64::from(place);
-        self.ends.fill(number, 1, Err(error), Blobs::default());
+    pub(super) fn fail(&mut self, place: u32, error: JobError, circumstances: Circumstances) {
+        self.end((place, 1), Err(error), Blobs::default(), circumstances);
     }
 
     /// Refuses all jobs that have not ended.
@@ -90,14 +149,30 @@ impl Entry {
             if self.open[place as usize] {
                 let job = JobId(self.first.0 + u64::from(place));
                 let name = self.name.clone().into_owned();
-                self.fail(place, JobError::unstarted(job, name, None, failure.clone()));
+                let error = JobError::unstarted(job, name, None, failure.clone());
+                self.fail(place, error, Circumstances::default());
             }
         }
     }
 
-    fn close(&mut self, place: u32, count: u32) {
+    fn end(
+        &mut self,
+        (place, count): (u32, u32),
+        outputs: Result<Outputs, JobError>,
+        blobs: Blobs,
+        circumstances: Circumstances,
+    ) {
         self.open[place as usize..][..count as usize].fill(false);
         self.left -= count;
+        match &self.target {
+            Target::Map(ends, number) => {
+                ends.fill(number + u64::from(place), count, outputs, blobs);
+            }
+            Target::Futures(pack) => {
+                let circumstances = Circumstances { submitted: self.submitted, ..circumstances };
+                pack.fill((place, count), outputs, blobs, circumstances);
+            }
+        }
     }
 }
 
@@ -115,15 +190,16 @@ impl Drop for Entry {
 fn offsets(arguments: &[u8], count: u32) -> Vec<u32> {
     let mut rest = arguments;
     let mut offsets = Vec::with_capacity(count as usize + 1);
-    let offset = |rest: &[u8]| {
-        u32::try_from(arguments.len() - rest.len()).expect("a run's arguments are few")
-    };
     offsets.push(0);
     for _ in 0..count {
         let _ = codec::take_bytes(&mut rest).expect("the map wrote arguments for each");
-        offsets.push(offset(rest));
+        offsets.push(offset(arguments.len() - rest.len()));
     }
     offsets
+}
+
+fn offset(length: usize) -> u32 {
+    u32::try_from(length).expect("a run's arguments are few")
 }
 
 /// See the [module documentation](self).

@@ -5,6 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use brigade_protocol::codec;
 use brigade_protocol::id::{JobId, Run, Ticket, WorkerId};
 use brigade_task::Settlement;
+use brigade_task::ends::Outputs;
+use brigade_task::pack::Circumstances;
 
 use super::core::{Core, Entry, Obituary, Submission};
 use crate::error::{Certificate, Failure, JobError};
@@ -28,11 +30,16 @@ impl Core {
         let count = settled.count;
         let run = Run { first: first.into(), count };
         let cancelled = matches!(settled.result, Err(Failure::Cancelled));
+        let (attempts, worker, ran) = (settled.attempts, obituary.info, settled.ran);
+        let circumstances = Circumstances { attempts, worker, ran, ..Circumstances::default() };
         match settled.result {
             Ok(outputs) => {
-                let outputs = if count == 1 { one_output(&outputs) } else { outputs };
+                let outputs =
+                    if count == 1 { Outputs::One(outputs) } else { Outputs::Run(outputs) };
                 let blobs = self.take_blobs(first);
-                self.runs.with(first, |entry, place| entry.succeed(place, count, outputs, blobs));
+                self.runs.with(first, |entry, place| {
+                    entry.succeed(place, count, outputs, blobs, circumstances);
+                });
             }
             Err(ref failure) => {
                 for job in run.jobs() {
@@ -41,7 +48,7 @@ impl Core {
                     let name = self.runs.find(job).map_or("", |(entry, _)| &*entry.name);
                     let error =
                         certificate(job, name.to_owned(), None, failure, &settled, obituary);
-                    self.runs.with(job, |entry, place| entry.fail(place, error));
+                    self.runs.with(job, |entry, place| entry.fail(place, error, circumstances));
                 }
             }
         }
@@ -143,13 +150,6 @@ fn certificate(
         last_words: last_words.map(<[String]>::to_vec).unwrap_or_default(),
         usage,
     })
-}
-
-/// A single output as one of a run.
-fn one_output(output: &[u8]) -> Vec<u8> {
-    let mut outputs = Vec::with_capacity(output.len() + 2);
-    codec::push_output(0, output, &mut outputs);
-    outputs
 }
 
 /// The end of a run of jobs, in parts.

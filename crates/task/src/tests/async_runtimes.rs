@@ -44,7 +44,7 @@ async fn select_with_a_time_out_gives_up_and_can_go_on() {
             () = tokio::time::sleep(Duration::from_millis(1)) => {}
         }
     }
-    assert!(stuck.cell().watchers() <= 1, "one waker, however often it was polled");
+    assert!(stuck.origin().cell().watchers() <= 1, "one waker, however often it was polled");
     let dropped = pool.submit(double(1));
     assert!(tokio::time::timeout(Duration::ZERO, dropped).await.is_err());
     let bad = pool.submit(double(BAD));

@@ -142,5 +142,9 @@ fn waiting_again_and_again_leaves_nothing_behind() {
     for _ in 0..100 {
         futures = wait(futures, ReturnWhen::All, Some(Duration::ZERO)).pending;
     }
-    assert!(futures[0].cell().watchers() <= 2, "{}", futures[0].cell().watchers());
+    assert!(
+        futures[0].origin().cell().watchers() <= 2,
+        "{}",
+        futures[0].origin().cell().watchers()
+    );
 }

@@ -24,8 +24,8 @@ use crate::scheduler::{Action, Event, Why};
 use crate::shell::core::Core;
 use crate::shell::{Submission, WaitEnd};
 
-/// The message that sends jobs of maps, if all of them are. A map may have submitted them in several runs.
-fn part_of_maps(core: &Core, first: Seq, run: Run) -> Option<Result<Vec<u8>, EncodeError>> {
+/// The message that sends jobs which were submitted in runs, if all of them were.
+fn part_of_runs(core: &Core, first: Seq, run: Run) -> Option<Result<Vec<u8>, EncodeError>> {
     let (entry, place) = core.runs.find(run.first.job)?;
     let (task, form, here) = (entry.task, entry.form, run.count.min(entry.count - place));
     let mut arguments = Cow::Borrowed(entry.arguments(place, here));
@@ -74,7 +74,7 @@ impl Processes {
             }
             Action::Dispatch(worker, first, runs) => {
                 if let [run] = *runs
-                    && let Some(message) = part_of_maps(core, first, run)
+                    && let Some(message) = part_of_runs(core, first, run)
                 {
                     return self.send(core, worker, message, run.count as usize);
                 }

@@ -1,0 +1,53 @@
+//! Where a future has the end of its job from.
+
+use std::sync::Arc;
+
+use brigade_protocol::error::JobError;
+
+use crate::blob::outside::Blobs;
+use crate::cell::{Cell, Settlement};
+use crate::pack::Pack;
+
+/// See the [module documentation](self).
+#[derive(Clone, Debug)]
+pub(crate) enum Origin {
+    Cell(Arc<Cell>),
+    /// Its place in a pack.
+    Pack(Arc<Pack>, u32),
+}
+
+impl Origin {
+    /// Whether the end is there.
+    pub(crate) fn is_filled(&self) -> bool {
+        match self {
+            Self::Cell(cell) => cell.is_filled(),
+            Self::Pack(pack, place) => pack.has(*place),
+        }
+    }
+
+    /// Calls `read` with the result, and with what its output left outside, if the end is there.
+    pub(crate) fn peek<R>(
+        &self,
+        read: impl FnOnce(Result<&[u8], &JobError>, &Blobs) -> R,
+    ) -> Option<R> {
+        match self {
+            Self::Cell(cell) => {
+                cell.peek(|end| read(end.result.as_ref().map(Vec::as_slice), &end.blobs))
+            }
+            Self::Pack(pack, place) => pack.peek(*place, read),
+        }
+    }
+
+    /// The end with all that is known of it, if it is there.
+    pub(crate) fn settlement(&self) -> Option<Settlement> {
+        self.cell().peek(Settlement::clone)
+    }
+
+    /// The cell, for those who want to be told of the end.
+    pub(crate) fn cell(&self) -> Arc<Cell> {
+        match self {
+            Self::Cell(cell) => Arc::clone(cell),
+            Self::Pack(pack, place) => pack.cell(*place),
+        }
+    }
+}
