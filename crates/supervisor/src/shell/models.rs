@@ -150,6 +150,24 @@ fn nothing_overtakes_the_call_that_it_is_about() {
     });
 }
 
+/// A call, something else, and a call: the last one does not join the first.
+#[test]
+fn no_call_overtakes_what_was_sent_before() {
+    model(3, || {
+        let (shared, closing) = shared(1);
+        let (first, _) = call(&shared);
+        shared.cancel_later(vec![first]);
+        let _ = call(&shared);
+        let found = [(); 3].map(|()| match shared.inbox.receiver().try_recv() {
+            Ok(Message::Gathered) => succeed(shared.inbox.take_gathered()),
+            Ok(Message::CancelAll(_)) => 0,
+            _ => unreachable!("nobody sends anything else"),
+        });
+        assert_eq!(found, [1, 0, 1]);
+        drop(closing);
+    });
+}
+
 fn ids(run: &runs::Entry) -> Range<JobId> {
     run.first..JobId(run.first.0 + u64::from(run.count))
 }
