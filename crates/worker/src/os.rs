@@ -2,11 +2,12 @@
 //!
 //! Each function here is safe to call as documented; none makes a decision.
 
-use std::fs;
-use std::io::{self, IoSliceMut};
+use std::fs::{self, File};
+use std::io::{self, IoSliceMut, Write};
 use std::mem::MaybeUninit;
 use std::num::NonZeroUsize;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::ptr::NonNull;
 
 use brigade_protocol::board;
 use brigade_protocol::message::Usage;
@@ -44,10 +45,37 @@ pub(crate) fn take_variable(name: &str, _: SingleThreaded) -> Option<std::ffi::O
     Some(value)
 }
 
-/// Sets a variable of the environment.
-pub(crate) fn set_variable(name: &str, value: &str, _: SingleThreaded) {
-    // SAFETY: with a single thread nobody reads the environment meanwhile.
-    unsafe { std::env::set_var(name, value) };
+/// A variable of the environment whose value is a number, changed by a few stores: to set one anew
+/// copies the environment, and each worker would pay for that with pages of its own.
+pub(crate) struct NumberVariable(NonNull<[u8; DIGITS + 1]>);
+
+/// The most digits of a number of 64 bits.
+const DIGITS: usize = 20;
+
+impl NumberVariable {
+    /// Puts it into the environment, for good, with a value of zero.
+    pub(crate) fn put(name: &str, _: SingleThreaded) -> nix::Result<Self> {
+        let start = format!("{name}=0");
+        let place = start.len() - 1;
+        let mut entry = start.into_bytes();
+        entry.resize(place + DIGITS + 1, 0);
+        // From now on it belongs to the environment.
+        let entry = NonNull::from(Box::leak(entry.into_boxed_slice())).cast::<u8>();
+        // SAFETY: with a single thread nobody reads the environment meanwhile; the entry ends with a zero
+        // and is never freed.
+        Errno::result(unsafe { libc::putenv(entry.as_ptr().cast()) })?;
+        // SAFETY: the entry has that many bytes from this place on.
+        Ok(Self(unsafe { entry.add(place) }.cast()))
+    }
+
+    /// Changes it.
+    pub(crate) fn set(&mut self, number: u64, _: SingleThreaded) {
+        let mut value = [0; DIGITS + 1];
+        // It has no more digits than there is room for, and a zero behind them.
+        let _ = write!(&mut value[..DIGITS], "{number}");
+        // SAFETY: these bytes are never freed, and with a single thread nobody reads them meanwhile.
+        unsafe { self.0.write(value) };
+    }
 }
 
 /// Forks. The child has one thread, too, and must never return to its parent's callers.
@@ -155,9 +183,9 @@ pub(crate) fn receive_descriptors(from: BorrowedFd<'_>) -> nix::Result<Option<(u
 }
 
 /// Maps the page of one slot, for good.
-pub(crate) fn map_page(scoreboard: &OwnedFd, slot: u32) -> io::Result<&'static Page> {
+pub(crate) fn map_page(scoreboard: &File, slot: u32) -> io::Result<&'static Page> {
     let offset = u64::from(slot) * board::PAGE as u64;
-    let length = fs::File::from(scoreboard.try_clone()?).metadata()?.len();
+    let length = scoreboard.metadata()?.len();
     if length < offset + board::PAGE as u64 {
         let message = format!("the scoreboard of {length} bytes has no page for slot {slot}");
         return Err(io::Error::new(io::ErrorKind::InvalidInput, message));

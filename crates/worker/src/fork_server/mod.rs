@@ -20,8 +20,10 @@
 mod configure;
 mod descriptors;
 mod family;
+mod oom;
 
 use std::fmt;
+use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::panic::{self, AssertUnwindSafe};
@@ -29,15 +31,16 @@ use std::time::Duration;
 
 use brigade_protocol::handshake::{self, FarEnds, HandshakeError, ToSupervisor};
 use brigade_protocol::message::{Configuration, Hello, Report, Request, Spawn};
-use brigade_protocol::{DESCRIPTORS_VARIABLE, VARIABLE, board};
+use brigade_protocol::{DESCRIPTORS_VARIABLE, VARIABLE, WORKER_VARIABLE, board};
 use nix::sys::prctl;
 use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::{self, ForkResult, Pid};
 
 use self::descriptors::{DescriptorError, Descriptors};
 use self::family::Family;
+use self::oom::OomScore;
 use crate::complain::{BROKEN, complain};
-use crate::os::{self, SingleThreaded};
+use crate::os::{self, NumberVariable, SingleThreaded};
 use crate::worker::{self, Birth};
 use brigade_task::Registry;
 
@@ -71,7 +74,12 @@ struct Server<'a> {
     alone: SingleThreaded,
     supervisor: Option<ToSupervisor>,
     descriptors: Descriptors,
-    scoreboard: Option<OwnedFd>,
+    scoreboard: Option<File>,
+    /// What is the standard input of workers.
+    nothing: Option<File>,
+    oom_score: Option<OomScore>,
+    /// Marks workers and what they start; from the first of them on.
+    mark: Option<NumberVariable>,
     family: Family,
     pid: Pid,
     /// The supervisor, as long as it lives.
@@ -133,8 +141,19 @@ impl Server<'_> {
             return Err(Failure::Nonsense(what));
         }
         let output = self.descriptors.next()?;
-        match os::fork(self.alone) {
-            Ok(ForkResult::Child) => self.become_worker(spawn, ends, output),
+        if self.mark.is_none() {
+            self.mark = Some(NumberVariable::put(WORKER_VARIABLE, self.alone)?);
+        }
+        let raised = self.oom_score.as_ref().and_then(OomScore::raise);
+        let forked = os::fork(self.alone);
+        if matches!(forked, Ok(ForkResult::Child)) {
+            self.become_worker(spawn, ends, output);
+        }
+        if let Some(score) = &self.oom_score {
+            score.restore(raised);
+        }
+        match forked {
+            Ok(ForkResult::Child) => unreachable!("it has become a worker"),
             Ok(ForkResult::Parent { child }) => {
                 self.family.add(spawn.worker, child);
                 Ok(Report::Spawned { worker: spawn.worker, pid: child.as_raw().unsigned_abs() })
@@ -148,17 +167,20 @@ impl Server<'_> {
     /// the rest of the loop nor, by a panic, the sweep.
     fn become_worker(&mut self, spawn: Spawn, ends: FarEnds, output: OwnedFd) -> ! {
         let born = panic::catch_unwind(AssertUnwindSafe(|| {
-            drop(self.supervisor.take());
+            drop((self.supervisor.take(), self.oom_score.take()));
+            if let Some(mark) = &mut self.mark {
+                mark.set(spawn.worker.0, self.alone);
+            }
             worker::run(Birth {
                 spawn,
                 ends,
                 output,
+                nothing: self.nothing.take(),
                 scoreboard: self.scoreboard.take(),
                 fork_server: self.pid,
                 descriptor_limit: self.descriptor_limit,
                 configuration: self.configuration.take().unwrap_or_default(),
                 registry: self.registry,
-                alone: self.alone,
             })
         }));
         match born {
@@ -201,7 +223,10 @@ fn set_up(registry: &Registry) -> Result<Server<'_>, Failure> {
         alone,
         supervisor: Some(supervisor),
         descriptors,
-        scoreboard: Some(scoreboard),
+        scoreboard: Some(scoreboard.into()),
+        nothing: Some(File::open("/dev/null").map_err(Failure::Null)?),
+        oom_score: Some(OomScore::open()),
+        mark: None,
         family: Family::new(),
         pid: Pid::this(),
         parent,
@@ -214,6 +239,7 @@ fn set_up(registry: &Registry) -> Result<Server<'_>, Failure> {
 enum Failure {
     Threads,
     Proc(io::Error),
+    Null(io::Error),
     System(nix::Error),
     Descriptor(DescriptorError),
     Handshake(HandshakeError),
@@ -228,6 +254,7 @@ impl fmt::Display for Failure {
                  or, in tests, use brigade::test_support!()",
             ),
             Self::Proc(error) => write!(f, "cannot read /proc: {error}; it must be mounted"),
+            Self::Null(error) => write!(f, "cannot open /dev/null: {error}"),
             Self::System(errno) => write!(f, "cannot set itself up: {}", errno.desc()),
             Self::Descriptor(error) => error.fmt(f),
             Self::Handshake(error) => write!(f, "cannot reach the supervisor: {error}"),
