@@ -2,18 +2,20 @@
 //!
 //! Each function here is safe to call as documented; none makes a decision.
 
+use std::ffi::{CStr, c_void};
 use std::fs::{self, File};
 use std::io::{self, IoSliceMut, Write};
 use std::mem::MaybeUninit;
 use std::num::NonZeroUsize;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 
 use brigade_protocol::board;
 use brigade_protocol::message::Usage;
 use nix::errno::Errno;
 use nix::libc;
 use nix::sys::mman::{self, MapFlags, ProtFlags};
+use nix::sys::prctl;
 use nix::sys::signal::{self, SigHandler, Signal};
 use nix::sys::socket::{self, ControlMessageOwned, MsgFlags};
 use nix::sys::wait::WaitStatus;
@@ -84,6 +86,47 @@ pub(crate) fn fork(_: SingleThreaded) -> nix::Result<ForkResult> {
     // the child may do whatever its parent might.
     unsafe { unistd::fork() }
 }
+
+/// Starts a thread without the standard library. It must not panic: that ends the process.
+pub(crate) fn start_bare_thread<F>(name: &'static CStr, body: F) -> nix::Result<()>
+where
+    F: Fn() + Send + Sync + 'static,
+{
+    extern "C" fn begin<F: Fn()>(start: *mut c_void) -> *mut c_void {
+        // SAFETY: `start` is what was leaked below, which is shared with nobody and is never freed.
+        let Start(name, body) = unsafe { &*start.cast::<Start<F>>() };
+        // A thread without a name works as well.
+        let _ = prctl::set_name(name);
+        body();
+        ptr::null_mut()
+    }
+    // It is not freed by the new thread, whose first call of `malloc` would make an arena.
+    let start: *mut Start<F> = Box::leak(Box::new(Start(name, body)));
+    let mut attributes = MaybeUninit::uninit();
+    let mut thread = MaybeUninit::uninit();
+    // SAFETY: the attributes are initialized first and destroyed last. The thread gets a pointer to a `Start`
+    // that is never freed, may be sent, and is read by `begin` of the same type.
+    let refused = unsafe {
+        libc::pthread_attr_init(attributes.as_mut_ptr());
+        libc::pthread_attr_setstacksize(attributes.as_mut_ptr(), STACK);
+        libc::pthread_attr_setdetachstate(attributes.as_mut_ptr(), libc::PTHREAD_CREATE_DETACHED);
+        let refused = libc::pthread_create(
+            thread.as_mut_ptr(),
+            attributes.as_ptr(),
+            begin::<F>,
+            start.cast(),
+        );
+        libc::pthread_attr_destroy(attributes.as_mut_ptr());
+        refused
+    };
+    if refused == 0 { Ok(()) } else { Err(Errno::from_raw(refused)) }
+}
+
+/// What a bare thread starts with.
+struct Start<F>(&'static CStr, F);
+
+/// The size of its stack, which is that of other threads.
+const STACK: usize = 2 * 1024 * 1024;
 
 /// Ends this process at once: no destructor, no exit handler, nothing flushed.
 pub(crate) fn exit_now(code: i32) -> ! {
