@@ -30,6 +30,7 @@ use std::panic::{self, AssertUnwindSafe};
 use std::time::Duration;
 
 use brigade_protocol::handshake::{self, FarEnds, HandshakeError, ToSupervisor};
+use brigade_protocol::id::WorkerId;
 use brigade_protocol::message::{Configuration, Hello, Report, Request, Spawn};
 use brigade_protocol::{DESCRIPTORS_VARIABLE, VARIABLE, WORKER_VARIABLE, board};
 use nix::sys::prctl;
@@ -42,7 +43,7 @@ use self::oom::OomScore;
 use crate::complain::{BROKEN, complain};
 use crate::os::{self, NumberVariable, SingleThreaded};
 use crate::worker::{self, Birth};
-use brigade_task::Registry;
+use brigade_task::{Registry, panics};
 
 /// How long it waits for a request before it tidies up, and looks whether the supervisor lives.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -141,9 +142,7 @@ impl Server<'_> {
             return Err(Failure::Nonsense(what));
         }
         let output = self.descriptors.next()?;
-        if self.mark.is_none() {
-            self.mark = Some(NumberVariable::put(WORKER_VARIABLE, self.alone)?);
-        }
+        self.prepare(spawn.worker)?;
         let raised = self.oom_score.as_ref().and_then(OomScore::raise);
         let forked = os::fork(self.alone);
         if matches!(forked, Ok(ForkResult::Child)) {
@@ -163,14 +162,24 @@ impl Server<'_> {
         // The far ends and the pipe are dropped here: only the worker may hold them open.
     }
 
+    /// Does what the next worker would do first of all: here it costs no fresh copies of pages.
+    fn prepare(&mut self, worker: WorkerId) -> Result<(), Failure> {
+        let mark = match &mut self.mark {
+            Some(mark) => mark,
+            none => {
+                panics::install_hook();
+                none.insert(NumberVariable::put(WORKER_VARIABLE, self.alone)?)
+            }
+        };
+        mark.set(worker.0, self.alone);
+        Ok(())
+    }
+
     /// The child's side of the fork. Nothing of the fork server may run in it any more: neither
     /// the rest of the loop nor, by a panic, the sweep.
     fn become_worker(&mut self, spawn: Spawn, ends: FarEnds, output: OwnedFd) -> ! {
         let born = panic::catch_unwind(AssertUnwindSafe(|| {
             drop((self.supervisor.take(), self.oom_score.take()));
-            if let Some(mark) = &mut self.mark {
-                mark.set(spawn.worker.0, self.alone);
-            }
             worker::run(Birth {
                 spawn,
                 ends,

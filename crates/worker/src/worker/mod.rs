@@ -77,7 +77,6 @@ pub(crate) fn run(birth: Birth<'_>) -> ! {
     };
     let Birth { spawn, ends, output, nothing, scoreboard, configuration, registry, .. } = birth;
     drop((output, nothing, scoreboard));
-    brigade_task::panics::install_hook();
     if let Some(initializer) = &configuration.worker_initializer
         && let Err(error) = initialize(registry, initializer)
     {
