@@ -2,17 +2,20 @@
 //!
 //! Each function here is safe to call as documented; none makes a decision.
 
-use std::fs;
-use std::io::{self, IoSliceMut};
+use std::ffi::{CStr, c_void};
+use std::fs::{self, File};
+use std::io::{self, IoSliceMut, Write};
 use std::mem::MaybeUninit;
 use std::num::NonZeroUsize;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::ptr::{self, NonNull};
 
 use brigade_protocol::board;
 use brigade_protocol::message::Usage;
 use nix::errno::Errno;
 use nix::libc;
 use nix::sys::mman::{self, MapFlags, ProtFlags};
+use nix::sys::prctl;
 use nix::sys::signal::{self, SigHandler, Signal};
 use nix::sys::socket::{self, ControlMessageOwned, MsgFlags};
 use nix::sys::wait::WaitStatus;
@@ -44,10 +47,37 @@ pub(crate) fn take_variable(name: &str, _: SingleThreaded) -> Option<std::ffi::O
     Some(value)
 }
 
-/// Sets a variable of the environment.
-pub(crate) fn set_variable(name: &str, value: &str, _: SingleThreaded) {
-    // SAFETY: with a single thread nobody reads the environment meanwhile.
-    unsafe { std::env::set_var(name, value) };
+/// A variable of the environment whose value is a number, changed by a few stores: to set one anew
+/// copies the environment, and each worker would pay for that with pages of its own.
+pub(crate) struct NumberVariable(NonNull<[u8; DIGITS + 1]>);
+
+/// The most digits of a number of 64 bits.
+const DIGITS: usize = 20;
+
+impl NumberVariable {
+    /// Puts it into the environment, for good, with a value of zero.
+    pub(crate) fn put(name: &str, _: SingleThreaded) -> nix::Result<Self> {
+        let start = format!("{name}=0");
+        let place = start.len() - 1;
+        let mut entry = start.into_bytes();
+        entry.resize(place + DIGITS + 1, 0);
+        // From now on it belongs to the environment.
+        let entry = NonNull::from(Box::leak(entry.into_boxed_slice())).cast::<u8>();
+        // SAFETY: with a single thread nobody reads the environment meanwhile; the entry ends with a zero
+        // and is never freed.
+        Errno::result(unsafe { libc::putenv(entry.as_ptr().cast()) })?;
+        // SAFETY: the entry has that many bytes from this place on.
+        Ok(Self(unsafe { entry.add(place) }.cast()))
+    }
+
+    /// Changes it.
+    pub(crate) fn set(&mut self, number: u64, _: SingleThreaded) {
+        let mut value = [0; DIGITS + 1];
+        // It has no more digits than there is room for, and a zero behind them.
+        let _ = write!(&mut value[..DIGITS], "{number}");
+        // SAFETY: these bytes are never freed, and with a single thread nobody reads them meanwhile.
+        unsafe { self.0.write(value) };
+    }
 }
 
 /// Forks. The child has one thread, too, and must never return to its parent's callers.
@@ -56,6 +86,47 @@ pub(crate) fn fork(_: SingleThreaded) -> nix::Result<ForkResult> {
     // the child may do whatever its parent might.
     unsafe { unistd::fork() }
 }
+
+/// Starts a thread without the standard library. It must not panic: that ends the process.
+pub(crate) fn start_bare_thread<F>(name: &'static CStr, body: F) -> nix::Result<()>
+where
+    F: Fn() + Send + Sync + 'static,
+{
+    extern "C" fn begin<F: Fn()>(start: *mut c_void) -> *mut c_void {
+        // SAFETY: `start` is what was leaked below, which is shared with nobody and is never freed.
+        let Start(name, body) = unsafe { &*start.cast::<Start<F>>() };
+        // A thread without a name works as well.
+        let _ = prctl::set_name(name);
+        body();
+        ptr::null_mut()
+    }
+    // It is not freed by the new thread, whose first call of `malloc` would make an arena.
+    let start: *mut Start<F> = Box::leak(Box::new(Start(name, body)));
+    let mut attributes = MaybeUninit::uninit();
+    let mut thread = MaybeUninit::uninit();
+    // SAFETY: the attributes are initialized first and destroyed last. The thread gets a pointer to a `Start`
+    // that is never freed, may be sent, and is read by `begin` of the same type.
+    let refused = unsafe {
+        libc::pthread_attr_init(attributes.as_mut_ptr());
+        libc::pthread_attr_setstacksize(attributes.as_mut_ptr(), STACK);
+        libc::pthread_attr_setdetachstate(attributes.as_mut_ptr(), libc::PTHREAD_CREATE_DETACHED);
+        let refused = libc::pthread_create(
+            thread.as_mut_ptr(),
+            attributes.as_ptr(),
+            begin::<F>,
+            start.cast(),
+        );
+        libc::pthread_attr_destroy(attributes.as_mut_ptr());
+        refused
+    };
+    if refused == 0 { Ok(()) } else { Err(Errno::from_raw(refused)) }
+}
+
+/// What a bare thread starts with.
+struct Start<F>(&'static CStr, F);
+
+/// The size of its stack, which is that of other threads.
+const STACK: usize = 2 * 1024 * 1024;
 
 /// Ends this process at once: no destructor, no exit handler, nothing flushed.
 pub(crate) fn exit_now(code: i32) -> ! {
@@ -155,9 +226,9 @@ pub(crate) fn receive_descriptors(from: BorrowedFd<'_>) -> nix::Result<Option<(u
 }
 
 /// Maps the page of one slot, for good.
-pub(crate) fn map_page(scoreboard: &OwnedFd, slot: u32) -> io::Result<&'static Page> {
+pub(crate) fn map_page(scoreboard: &File, slot: u32) -> io::Result<&'static Page> {
     let offset = u64::from(slot) * board::PAGE as u64;
-    let length = fs::File::from(scoreboard.try_clone()?).metadata()?.len();
+    let length = scoreboard.metadata()?.len();
     if length < offset + board::PAGE as u64 {
         let message = format!("the scoreboard of {length} bytes has no page for slot {slot}");
         return Err(io::Error::new(io::ErrorKind::InvalidInput, message));

@@ -20,26 +20,30 @@
 mod configure;
 mod descriptors;
 mod family;
+mod oom;
 
 use std::fmt;
+use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::panic::{self, AssertUnwindSafe};
 use std::time::Duration;
 
 use brigade_protocol::handshake::{self, FarEnds, HandshakeError, ToSupervisor};
+use brigade_protocol::id::WorkerId;
 use brigade_protocol::message::{Configuration, Hello, Report, Request, Spawn};
-use brigade_protocol::{DESCRIPTORS_VARIABLE, VARIABLE, board};
+use brigade_protocol::{DESCRIPTORS_VARIABLE, VARIABLE, WORKER_VARIABLE, board};
 use nix::sys::prctl;
 use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::{self, ForkResult, Pid};
 
 use self::descriptors::{DescriptorError, Descriptors};
 use self::family::Family;
+use self::oom::OomScore;
 use crate::complain::{BROKEN, complain};
-use crate::os::{self, SingleThreaded};
+use crate::os::{self, NumberVariable, SingleThreaded};
 use crate::worker::{self, Birth};
-use brigade_task::Registry;
+use brigade_task::{Registry, panics};
 
 /// How long it waits for a request before it tidies up, and looks whether the supervisor lives.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -71,7 +75,12 @@ struct Server<'a> {
     alone: SingleThreaded,
     supervisor: Option<ToSupervisor>,
     descriptors: Descriptors,
-    scoreboard: Option<OwnedFd>,
+    scoreboard: Option<File>,
+    /// What is the standard input of workers.
+    nothing: Option<File>,
+    oom_score: Option<OomScore>,
+    /// Marks workers and what they start; from the first of them on.
+    mark: Option<NumberVariable>,
     family: Family,
     pid: Pid,
     /// The supervisor, as long as it lives.
@@ -133,8 +142,17 @@ impl Server<'_> {
             return Err(Failure::Nonsense(what));
         }
         let output = self.descriptors.next()?;
-        match os::fork(self.alone) {
-            Ok(ForkResult::Child) => self.become_worker(spawn, ends, output),
+        self.prepare(spawn.worker)?;
+        let raised = self.oom_score.as_ref().and_then(OomScore::raise);
+        let forked = os::fork(self.alone);
+        if matches!(forked, Ok(ForkResult::Child)) {
+            self.become_worker(spawn, ends, output);
+        }
+        if let Some(score) = &self.oom_score {
+            score.restore(raised);
+        }
+        match forked {
+            Ok(ForkResult::Child) => unreachable!("it has become a worker"),
             Ok(ForkResult::Parent { child }) => {
                 self.family.add(spawn.worker, child);
                 Ok(Report::Spawned { worker: spawn.worker, pid: child.as_raw().unsigned_abs() })
@@ -144,21 +162,34 @@ impl Server<'_> {
         // The far ends and the pipe are dropped here: only the worker may hold them open.
     }
 
+    /// Does what the next worker would do first of all: here it costs no fresh copies of pages.
+    fn prepare(&mut self, worker: WorkerId) -> Result<(), Failure> {
+        let mark = match &mut self.mark {
+            Some(mark) => mark,
+            none => {
+                panics::install_hook();
+                none.insert(NumberVariable::put(WORKER_VARIABLE, self.alone)?)
+            }
+        };
+        mark.set(worker.0, self.alone);
+        Ok(())
+    }
+
     /// The child's side of the fork. Nothing of the fork server may run in it any more: neither
     /// the rest of the loop nor, by a panic, the sweep.
     fn become_worker(&mut self, spawn: Spawn, ends: FarEnds, output: OwnedFd) -> ! {
         let born = panic::catch_unwind(AssertUnwindSafe(|| {
-            drop(self.supervisor.take());
+            drop((self.supervisor.take(), self.oom_score.take()));
             worker::run(Birth {
                 spawn,
                 ends,
                 output,
+                nothing: self.nothing.take(),
                 scoreboard: self.scoreboard.take(),
                 fork_server: self.pid,
                 descriptor_limit: self.descriptor_limit,
                 configuration: self.configuration.take().unwrap_or_default(),
                 registry: self.registry,
-                alone: self.alone,
             })
         }));
         match born {
@@ -201,7 +232,10 @@ fn set_up(registry: &Registry) -> Result<Server<'_>, Failure> {
         alone,
         supervisor: Some(supervisor),
         descriptors,
-        scoreboard: Some(scoreboard),
+        scoreboard: Some(scoreboard.into()),
+        nothing: Some(File::open("/dev/null").map_err(Failure::Null)?),
+        oom_score: Some(OomScore::open()),
+        mark: None,
         family: Family::new(),
         pid: Pid::this(),
         parent,
@@ -214,6 +248,7 @@ fn set_up(registry: &Registry) -> Result<Server<'_>, Failure> {
 enum Failure {
     Threads,
     Proc(io::Error),
+    Null(io::Error),
     System(nix::Error),
     Descriptor(DescriptorError),
     Handshake(HandshakeError),
@@ -228,6 +263,7 @@ impl fmt::Display for Failure {
                  or, in tests, use brigade::test_support!()",
             ),
             Self::Proc(error) => write!(f, "cannot read /proc: {error}; it must be mounted"),
+            Self::Null(error) => write!(f, "cannot open /dev/null: {error}"),
             Self::System(errno) => write!(f, "cannot set itself up: {}", errno.desc()),
             Self::Descriptor(error) => error.fmt(f),
             Self::Handshake(error) => write!(f, "cannot reach the supervisor: {error}"),

@@ -4,7 +4,8 @@
 //! **Receiving** is a role, and the receiver itself the token: whoever takes it out of the desk
 //! waits for the next packet with it. A run thread with nothing to do takes it, so that the first
 //! job of a frame is run by the thread that received it, without a hand-over. If all run threads
-//! stay busy, the timekeeper asks the stand-in to take it, for recalls must be answered.
+//! stay busy, the timekeeper asks the stand-in to take it, for recalls must be answered. It looks after a
+//! tick, but not so soon for the first time of all: a stand-in must be hired then.
 //!
 //! ```text
 //!             nothing to do                       busy for a tick
@@ -39,6 +40,10 @@ const TICK: u64 = 1_000_000;
 /// After so many ticks without a packet the timekeeper sleeps until it is roused: as long as
 /// packets keep coming, none of them has to wake it.
 const QUIET_TICKS: u32 = 10;
+
+/// How long a first job may take before a stand-in is hired, if no other waits for it: when many workers
+/// start at once, their first results are not to wait for threads that few of them need.
+const NAP: Duration = Duration::from_millis(10);
 
 /// When nothing has happened for so long, large buffers are not kept any more.
 const LINGER: Duration = Duration::from_secs(1);
@@ -286,15 +291,20 @@ impl Desk {
                 state.stand_in_wanted = true;
                 self.stand_in.notify_one();
             }
-            if due.is_none() && watch.may_sleep(&state) {
+            let (may_sleep, may_nap) = (watch.may_sleep(&state), watch.may_nap(&state));
+            if due.is_none() && (may_sleep || may_nap) {
                 state.timekeeper = Timekeeper::Asleep;
                 self.ticks.store(0, Ordering::Relaxed);
-                let patience = if buffers::are_kept() { LINGER } else { Duration::MAX };
+                let patience = match may_sleep {
+                    false => NAP,
+                    true if buffers::are_kept() => LINGER,
+                    true => Duration::MAX,
+                };
                 let woken = self.rouse.wait_timeout(state, patience);
                 let (woken, timeout) = woken.unwrap_or_else(PoisonError::into_inner);
                 state = woken;
                 state.timekeeper = Timekeeper::Awake;
-                if timeout.timed_out() {
+                if timeout.timed_out() && may_sleep {
                     // Not under the lock: it takes the system some time.
                     drop(state);
                     buffers::release();
@@ -405,6 +415,11 @@ impl Watch {
         let news = std::mem::replace(&mut self.received, state.received) != state.received;
         self.quiet = if news { 0 } else { self.quiet.saturating_add(1) };
         !news && state.receiver.is_some() && !state.running.is_empty() && state.idle == 0
+    }
+
+    /// Whether there is nothing to be read behind the first call, as far as is known.
+    fn may_nap(&self, state: &State) -> bool {
+        !self.has_stand_in && state.received <= 1 && state.queue.is_empty()
     }
 
     /// Whether nothing can come to need it without rousing it.

@@ -36,7 +36,6 @@ use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use brigade_protocol::WORKER_VARIABLE;
 use brigade_protocol::handshake::FarEnds;
 use brigade_protocol::message::{Configuration, Spawn};
 use nix::sys::prctl;
@@ -51,25 +50,23 @@ use self::threads::Crew;
 use self::wire::Wire;
 use crate::board::Page;
 use crate::complain::{BROKEN, complain};
-use crate::os::{self, SingleThreaded};
+use crate::os;
 use brigade_task::Registry;
 
 pub(crate) use self::initialize::initialize;
-
-/// If memory runs out, the system is to end a worker rather than the supervisor.
-const OOM_SCORE: i32 = 500;
 
 /// What a worker is born with.
 pub(crate) struct Birth<'a> {
     pub(crate) spawn: Spawn,
     pub(crate) ends: FarEnds,
     pub(crate) output: OwnedFd,
-    pub(crate) scoreboard: Option<OwnedFd>,
+    /// What its standard input is to be.
+    pub(crate) nothing: Option<File>,
+    pub(crate) scoreboard: Option<File>,
     pub(crate) fork_server: Pid,
     pub(crate) descriptor_limit: Option<u64>,
     pub(crate) configuration: Configuration,
     pub(crate) registry: &'a Registry,
-    pub(crate) alone: SingleThreaded,
 }
 
 /// Lives a worker's life. The process has just been forked and has one thread.
@@ -78,9 +75,8 @@ pub(crate) fn run(birth: Birth<'_>) -> ! {
         Ok(page) => page,
         Err(error) => broken(format_args!("worker {} cannot start: {error}", birth.spawn.worker)),
     };
-    let Birth { spawn, ends, output, scoreboard, configuration, registry, .. } = birth;
-    drop((output, scoreboard));
-    brigade_task::panics::install_hook();
+    let Birth { spawn, ends, output, nothing, scoreboard, configuration, registry, .. } = birth;
+    drop((output, nothing, scoreboard));
     if let Some(initializer) = &configuration.worker_initializer
         && let Err(error) = initialize(registry, initializer)
     {
@@ -109,29 +105,18 @@ fn set_up(birth: &Birth<'_>) -> std::io::Result<&'static Page> {
         // The fork server died before the death signal was set: nobody is left to tell.
         os::exit_now(1);
     }
-    unistd::dup2_stdin(File::open("/dev/null")?)?;
+    let missing = std::io::ErrorKind::NotConnected;
+    unistd::dup2_stdin(birth.nothing.as_ref().ok_or(missing)?)?;
     unistd::dup2_stdout(&birth.output)?;
     unistd::dup2_stderr(&birth.output)?;
-    raise_oom_score();
     if let Some(limit) = birth.descriptor_limit {
         let (_, most) = getrlimit(Resource::RLIMIT_NOFILE)?;
         setrlimit(Resource::RLIMIT_NOFILE, limit.min(most), most)?;
     }
-    os::set_variable(WORKER_VARIABLE, &birth.spawn.worker.to_string(), birth.alone);
-    let scoreboard = birth.scoreboard.as_ref().ok_or(std::io::ErrorKind::NotConnected)?;
+    let scoreboard = birth.scoreboard.as_ref().ok_or(missing)?;
     let page = os::map_page(scoreboard, birth.spawn.slot.0)?;
     page.clear();
     Ok(page)
-}
-
-/// Never lowers it: that would take the place in line that an operator has given it.
-fn raise_oom_score() {
-    const PATH: &str = "/proc/self/oom_score_adj";
-    let score = std::fs::read_to_string(PATH).ok().and_then(|text| text.trim().parse::<i32>().ok());
-    if score.is_some_and(|score| score < OOM_SCORE) {
-        // It is a hint: a worker without it works as well.
-        let _ = std::fs::write(PATH, OOM_SCORE.to_string());
-    }
 }
 
 /// Ends this worker because it, or the supervisor, does what neither ever should.

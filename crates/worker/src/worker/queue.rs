@@ -92,6 +92,11 @@ impl Queue {
         Some(seq)
     }
 
+    /// Whether no call waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.frames.is_empty()
+    }
+
     /// Whether the next call is in the same frame as the one in the hand.
     pub(super) fn continues(&self, hand: &Hand) -> bool {
         self.frames.front().is_some_and(|head| hand.holds(&head.packet))

@@ -5,9 +5,10 @@
 //! * the **stand-in** receives while all run threads are busy. It never sends.
 //!
 //! All but the main thread start with the first frame, the stand-in when it is first wanted: an
-//! idle worker is one thread.
+//! idle worker is one thread. The last two run nothing of a job, and are started [bare](os::start_bare_thread).
 
 use std::convert::Infallible;
+use std::ffi::CStr;
 use std::io::{self, Write};
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
@@ -51,7 +52,7 @@ fn start_others<'scope>(crew: &'scope Crew<'_>, scope: &'scope Scope<'scope, '_>
             broken(format_args!("cannot start its {name} thread: {error}"));
         }
     };
-    required("timekeeper", start(scope, "timekeeper", move || keep_time(crew, scope)));
+    required("timekeeper", start_helper(c"timekeeper", keep_time, crew.desk));
     for lane in 1..usize::from(crew.spawn.threads) {
         required("run", start(scope, "run", move || run_jobs(crew, lane, || ())));
     }
@@ -102,12 +103,12 @@ fn run_jobs(crew: &Crew<'_>, lane: usize, before_first: impl FnOnce()) -> ! {
     }
 }
 
-fn keep_time<'scope>(crew: &'scope Crew<'_>, scope: &'scope Scope<'scope, '_>) -> ! {
+fn keep_time(desk: &'static Desk) -> ! {
     let mut watch = Watch::default();
     loop {
-        match crew.desk.next_errand(&mut watch) {
-            Errand::Send => crew.desk.send(),
-            Errand::HireStandIn => match start(scope, "stand-in", || stand_in(crew.desk)) {
+        match desk.next_errand(&mut watch) {
+            Errand::Send => desk.send(),
+            Errand::HireStandIn => match start_helper(c"stand-in", stand_in, desk) {
                 Ok(()) => watch.hired(),
                 // Until there is one, recalls wait for the end of a job. It is tried again in a tick.
                 Err(_) => thread::sleep(Duration::from_millis(1)),
@@ -116,7 +117,7 @@ fn keep_time<'scope>(crew: &'scope Crew<'_>, scope: &'scope Scope<'scope, '_>) -
     }
 }
 
-fn stand_in(desk: &Desk) -> ! {
+fn stand_in(desk: &'static Desk) -> ! {
     loop {
         let mut receiver = Some(desk.await_stand_in());
         while let Some(held) = receiver.take() {
@@ -154,6 +155,16 @@ fn start<'scope>(
         .name(name.to_owned())
         .spawn_scoped(scope, || -> () { guarded(body) })
         .map(drop)
+}
+
+/// Starts a thread that runs no job. It goes without what the standard library does for one that might, which
+/// takes longer than all the rest: a stack of its own for the handler of overflows, and an arena of `malloc`.
+fn start_helper(
+    name: &'static CStr,
+    body: fn(&'static Desk) -> !,
+    desk: &'static Desk,
+) -> io::Result<()> {
+    Ok(os::start_bare_thread(name, move || guarded(|| body(desk)))?)
 }
 
 /// A panic of ours, not of a job, ends the worker: half a worker is worse than none.
