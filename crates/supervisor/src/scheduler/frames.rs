@@ -4,7 +4,7 @@
 //! millisecond of work, by an estimate for each task that starts at one job and doubles with every
 //! full frame that came back. While the end is in sight no frame holds more than
 //! `remaining / (2 × workers)` (guided self-scheduling: Polychronopoulos and Kuck, 1987), so that the
-//! workers finish together. A job that must not be lost (at-most-once) or that has cost a worker has
+//! workers finish together; unless that is less work than it takes to send it. A job that must not be lost (at-most-once) or that has cost a worker has
 //! its frame for itself.
 
 use std::time::Duration;
@@ -19,6 +19,8 @@ use super::{Action, Phase, Prefetch, Scheduler, Server, Slot, Time};
 
 /// The work that a frame should hold.
 const FRAME_WORK: Duration = Duration::from_millis(1);
+/// Less work than this is not divided among workers: a frame there and back takes half as long.
+const GRAIN: Duration = Duration::from_micros(50);
 /// The most jobs in a frame.
 const MOST_JOBS: usize = 1024;
 /// What a message costs in the channel's buffer beyond its bytes.
@@ -69,6 +71,13 @@ impl Batches {
         self.tasks.get(&task).is_some_and(|batch| batch.waits)
     }
 
+    /// How many jobs are not worth dividing: none of a task that nothing is known of.
+    fn grain(&self, task: TaskId) -> usize {
+        let (expected, most) = self.expect(task);
+        let grain = GRAIN.as_nanos() / expected.as_nanos().max(1);
+        usize::try_from(grain).unwrap_or(usize::MAX).min(most)
+    }
+
     /// The largest frame now allowed for any task.
     pub(super) fn largest(&self) -> usize {
         self.tasks.values().map(|batch| batch.most).max().unwrap_or(1)
@@ -107,8 +116,9 @@ impl Scheduler {
         if !worker.takes_work() || idle == 0 {
             return 0;
         }
+        let room = self.prefetch_room(worker);
         let fair_share = self.jobs.queued().div_ceil(self.config.slots as usize);
-        idle.min(fair_share).max(self.guided()).min(self.prefetch_room(worker)).max(1)
+        idle.min(fair_share).max(self.guided()).min(room).max(1)
     }
 
     /// How many jobs to send to this worker ahead of time.
@@ -125,15 +135,17 @@ impl Scheduler {
         if !worker.takes_work() || full {
             return 0;
         }
-        self.guided().min(self.prefetch_room(worker))
+        let room = self.prefetch_room(worker);
+        self.guided().min(room)
     }
 
     /// Guided self-scheduling; without a bound while the input is open.
-    fn guided(&self) -> usize {
+    fn guided(&mut self) -> usize {
         if self.inputs > 0 {
             return MOST_JOBS;
         }
-        self.jobs.queued() / (2 * self.config.slots as usize)
+        let share = self.jobs.queued() / (2 * self.config.slots as usize);
+        share.max(self.jobs.peek().map_or(0, |next| self.batches.grain(next.task)))
     }
 
     /// How many more jobs the user lets this worker hold.

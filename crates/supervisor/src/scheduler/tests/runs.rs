@@ -45,6 +45,23 @@ fn jobs_that_follow_on_each_other_travel_and_end_together() {
 }
 
 #[test]
+fn what_is_less_work_than_to_send_it_is_not_divided() {
+    let micros = Duration::from_micros;
+    for (took, frames) in [(micros(1), vec![8]), (micros(25), vec![2, 2, 2, 2])] {
+        let mut pool = Pool::new(4);
+        for _ in 0..3 {
+            pool.scheduler.batches.learn(TaskId(0), took, Some(usize::MAX));
+        }
+        let actions = pool.submit(1..=8, Limits::default());
+        let sent = actions.iter().map(|action| match action {
+            Action::Dispatch(_, _, runs) => runs.iter().map(|run| run.count).sum::<u32>(),
+            _ => panic!("{action:?} is not expected"),
+        });
+        assert_eq!(sent.collect::<Vec<_>>(), frames, "jobs of {took:?}");
+    }
+}
+
+#[test]
 fn jobs_that_are_to_be_run_differently_do_not_travel_as_one() {
     let (mut pool, _) = pool_with(1, 1, Limits::default());
     // Two frames are with the worker.
