@@ -243,7 +243,7 @@ impl Arrivals {
         self.lock().numbers.pop_front()
     }
 
-    fn push(&self, number: usize) {
+    pub(crate) fn push(&self, number: usize) {
         let mut arrived = self.lock();
         arrived.numbers.push_back(number);
         // Only the first one of several can find it parked.

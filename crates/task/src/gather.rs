@@ -12,9 +12,10 @@ use std::time::{Duration, Instant};
 use brigade_protocol::error::JobError;
 use brigade_protocol::id::JobId;
 
-use crate::cell::{Arrivals, Cell};
+use crate::cell::Arrivals;
 use crate::future::Future;
 use crate::host::Host;
+use crate::origin::Origin;
 
 /// How many jobs a host is told of at once; a worker tells its supervisor of no more.
 const MOST_NAMED: usize = 1024;
@@ -45,15 +46,15 @@ pub(crate) struct Unwaitable {
 impl Gathering {
     /// Awaits one more.
     pub(crate) fn watch<T>(&mut self, number: usize, future: &Future<T>) {
-        self.watch_cell(number, future.job(), &future.origin().cell(), future.host());
+        self.watch_origin(number, future.job(), future.origin(), future.host());
     }
 
     /// As [`Gathering::watch`], without a future.
-    pub(crate) fn watch_cell(
+    pub(crate) fn watch_origin(
         &mut self,
         number: usize,
         job: JobId,
-        cell: &Arc<Cell>,
+        origin: &Origin,
         host: &Arc<dyn Host>,
     ) {
         let group = self.groups.iter().position(|group| group.host.pool() == host.pool());
@@ -62,7 +63,7 @@ impl Gathering {
             self.groups.len() - 1
         });
         self.groups[group].pending.insert(number, job);
-        cell.watch_by_arrivals(&self.arrivals, number);
+        origin.watch_by_arrivals(&self.arrivals, number);
     }
 
     /// Where the ends are noted.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use brigade_protocol::error::JobError;
 
 use crate::blob::outside::Blobs;
-use crate::cell::{Cell, Settlement};
+use crate::cell::{Arrivals, Cell, Settlement};
 use crate::pack::Pack;
 
 /// See the [module documentation](self).
@@ -41,6 +41,15 @@ impl Origin {
     /// The end with all that is known of it, if it is there.
     pub(crate) fn settlement(&self) -> Option<Settlement> {
         self.cell().peek(Settlement::clone)
+    }
+
+    /// Notes the end under this number: at once if it is there.
+    pub(crate) fn watch_by_arrivals(&self, arrivals: &Arc<Arrivals>, number: usize) {
+        if self.is_filled() {
+            arrivals.push(number);
+        } else {
+            self.cell().watch_by_arrivals(arrivals, number);
+        }
     }
 
     /// The cell, for those who want to be told of the end.

@@ -16,8 +16,6 @@ use crate::cell::{Cell, Settlement};
 use crate::ends::Outputs;
 use crate::sync::{Mutex, MutexGuard};
 
-const WHOLE: &str = "there is an output for each";
-
 /// See the [module documentation](self).
 #[derive(Debug)]
 pub struct Pack {
@@ -56,8 +54,16 @@ struct Piece {
     outputs: Result<Outputs, JobError>,
     blobs: Blobs,
     circumstances: Circumstances,
-    /// Where the output of each begins, once somebody wants one of them.
-    offsets: OnceLock<Vec<u32>>,
+    /// Of each, once somebody wants one of them.
+    marks: OnceLock<Vec<Mark>>,
+}
+
+/// Where an output is among several.
+#[derive(Debug)]
+struct Mark {
+    offset: usize,
+    /// How long the jobs before it took: each began when the one before it had ended.
+    before: Duration,
 }
 
 impl Pack {
@@ -75,8 +81,8 @@ impl Pack {
         blobs: Blobs,
         circumstances: Circumstances,
     ) {
-        let offsets = OnceLock::new();
-        let piece = Arc::new(Piece { first, count, outputs, blobs, circumstances, offsets });
+        let marks = OnceLock::new();
+        let piece = Arc::new(Piece { first, count, outputs, blobs, circumstances, marks });
         let mut state = self.lock();
         state.pieces.insert(first, Arc::clone(&piece));
         let ended = |place: &u32, _: &mut _| (first..first + count).contains(place);
@@ -145,27 +151,24 @@ impl Piece {
     fn result(&self, place: u32) -> Result<&[u8], &JobError> {
         match self.outputs.as_ref()? {
             Outputs::One(output) => Ok(output),
-            Outputs::Run(outputs) => {
-                let offsets = self.offsets.get_or_init(|| offsets(outputs, self.count));
-                let mut rest = &outputs[offsets[(place - self.first) as usize] as usize..];
-                let (_, output) = codec::take_output(&mut rest).expect(WHOLE);
-                Ok(output)
-            }
+            Outputs::Run(outputs) => Ok(self.find(outputs, place).2),
         }
     }
 
-    /// When the job in this place began and ended: each began when the one before it had ended.
+    /// When the job in this place began and ended.
     fn ran(&self, place: u32) -> Option<(Duration, Duration)> {
-        let (mut started, mut ended) = self.circumstances.ran?;
-        if let Ok(Outputs::Run(outputs)) = &self.outputs {
-            let mut rest = &**outputs;
-            for number in self.first..=place {
-                let (elapsed, _) = codec::take_output(&mut rest).expect(WHOLE);
-                started = if number == self.first { started } else { ended };
-                ended = started + Duration::from_nanos(elapsed);
-            }
-        }
-        Some((started, ended))
+        let (started, ended) = self.circumstances.ran?;
+        let Ok(Outputs::Run(outputs)) = &self.outputs else { return Some((started, ended)) };
+        let (before, elapsed, _) = self.find(outputs, place);
+        Some((started + before, started + before + elapsed))
+    }
+
+    /// Of the job in this place of several: how long those before it took, how long it took, its output.
+    fn find<'a>(&self, outputs: &'a [u8], place: u32) -> (Duration, Duration, &'a [u8]) {
+        let marks = self.marks.get_or_init(|| marks(outputs, self.count));
+        let mark = &marks[(place - self.first) as usize];
+        let (elapsed, output) = take(&mut &outputs[mark.offset..]);
+        (mark.before, elapsed, output)
     }
 }
 
@@ -178,13 +181,17 @@ impl Drop for Piece {
     }
 }
 
-/// Where the output of each of so many jobs begins.
-fn offsets(outputs: &[u8], count: u32) -> Vec<u32> {
-    let mut rest = outputs;
-    let offset = |_| {
-        let offset = outputs.len() - rest.len();
-        codec::take_output(&mut rest).expect(WHOLE);
-        u32::try_from(offset).expect("a message is short")
+fn marks(outputs: &[u8], count: u32) -> Vec<Mark> {
+    let (mut rest, mut before) = (outputs, Duration::ZERO);
+    let mark = |_| {
+        let mark = Mark { offset: outputs.len() - rest.len(), before };
+        before += take(&mut rest).0;
+        mark
     };
-    (0..count).map(offset).collect()
+    (0..count).map(mark).collect()
+}
+
+fn take<'a>(outputs: &mut &'a [u8]) -> (Duration, &'a [u8]) {
+    let (elapsed, output) = codec::take_output(outputs).expect("there is an output for each");
+    (Duration::from_nanos(elapsed), output)
 }
