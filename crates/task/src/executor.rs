@@ -210,12 +210,27 @@ fn submit_admitted<T, A: Arguments>(
     admission: Admission,
 ) -> Future<T> {
     let job = job.ready();
-    let Some((runs, call)) = host.runs().zip(job.as_call()) else {
-        return send(host, job, host.new_id(), Arc::default(), admission);
-    };
-    let (id, pack, place) = runs.submit_call(call);
+    match submit_call(host, &job) {
+        Some(submitted) => called(host, job, submitted),
+        None => send(host, job, host.new_id(), Arc::default(), admission),
+    }
+}
+
+/// Submits a job as a call that can travel in a run, if it and its host are such. Gives its id, and where
+/// its end will be.
+pub(crate) fn submit_call<T>(host: &Arc<dyn Host>, job: &Ready<T>) -> Option<(JobId, Origin)> {
+    let (id, pack, place) = host.runs()?.submit_call(job.as_call()?);
+    Some((id, Origin::Pack(pack, place)))
+}
+
+/// The future of a job that was submitted as a call.
+pub(crate) fn called<T>(
+    host: &Arc<dyn Host>,
+    job: Ready<T>,
+    (id, origin): (JobId, Origin),
+) -> Future<T> {
     let (task, decode) = job.called();
-    Future::new(id, task, Origin::Pack(pack, place), Read::Decode(decode), Arc::clone(host))
+    Future::new(id, task, origin, Read::Decode(decode), Arc::clone(host))
 }
 
 fn send<T>(

@@ -14,10 +14,10 @@ use brigade_protocol::error::{Failure, JobError};
 use brigade_protocol::id::JobId;
 
 use crate::bulk::Bulk;
-use crate::executor::prepare;
+use crate::executor::{called, prepare, submit_call};
 use crate::future::Future;
 use crate::host::{Admission, Host, Submission};
-use crate::job::{Arguments, Job};
+use crate::job::{Arguments, Job, Ready};
 use crate::pace::Pace;
 
 /// The most bytes of arguments that are undelivered.
@@ -238,21 +238,32 @@ impl<T, A: Arguments, I: Iterator<Item = Job<T, A>>> Flow<T, I> {
                 admission = self.host.admit(true);
                 self.pace.resume();
             }
-            let (host, number) = (Arc::clone(&self.host), self.next);
-            let (submission, future) =
-                prepare(&host, job.ready(), host.new_id(), Arc::default(), admission);
-            let blobs = usize::try_from(submission.blobs.bytes()).unwrap_or(usize::MAX);
-            let bytes = submission.arguments.as_ref().map_or(0, Vec::len).saturating_add(blobs);
+            let job = job.ready();
+            let (number, bytes) = (self.next, job.bytes());
+            let future = self.hand_over(job, admission);
             note(number, &future);
             self.next += 1;
             self.bytes += bytes;
             self.undelivered.insert(number, Undelivered { future, bytes });
-            self.batch.push(submission);
             if self.pace.is_slow() || self.batch.len() >= BATCH {
                 self.flush();
             }
         }
         self.flush();
+    }
+
+    /// Submits a job, or puts it into the batch.
+    fn hand_over(&mut self, job: Ready<T>, admission: Admission) -> Future<T> {
+        let host = Arc::clone(&self.host);
+        // What is in the batch must not be overtaken.
+        if self.batch.is_empty()
+            && let Some(submitted) = submit_call(&host, &job)
+        {
+            return called(&host, job, submitted);
+        }
+        let (submission, future) = prepare(&host, job, host.new_id(), Arc::default(), admission);
+        self.batch.push(submission);
+        future
     }
 
     /// Takes a job into the run that is being filled, if it can be.

@@ -446,6 +446,12 @@ impl<T> Ready<T> {
         is_plain.then_some(Call { task, known: *known, form: *form, arguments })
     }
 
+    /// How many bytes of arguments it brings.
+    pub(crate) fn bytes(&self) -> usize {
+        let blobs = usize::try_from(self.blobs.bytes()).unwrap_or(usize::MAX);
+        self.arguments.as_ref().map_or(0, Vec::len).saturating_add(blobs)
+    }
+
     /// What is needed to read its result. It was submitted as a call.
     pub(crate) fn called(self) -> (Cow<'static, str>, Decode<T>) {
         // A large one would be kept by the next job that takes its buffer with it.

@@ -45,10 +45,9 @@ impl Origin {
 
     /// Notes the end under this number: at once if it is there.
     pub(crate) fn watch_by_arrivals(&self, arrivals: &Arc<Arrivals>, number: usize) {
-        if self.is_filled() {
-            arrivals.push(number);
-        } else {
-            self.cell().watch_by_arrivals(arrivals, number);
+        match self {
+            Self::Cell(cell) => cell.watch_by_arrivals(arrivals, number),
+            Self::Pack(pack, place) => pack.watch_by_arrivals(*place, arrivals, number),
         }
     }
 

@@ -3,7 +3,7 @@
 //! ends that somebody waits for get [cells](Cell) of their own.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use brigade_protocol::codec;
@@ -12,7 +12,7 @@ use brigade_protocol::id::JobId;
 
 use crate::blob::outside::Blobs;
 use crate::buffers;
-use crate::cell::{Cell, Settlement};
+use crate::cell::{Arrivals, Cell, Settlement};
 use crate::ends::Outputs;
 use crate::sync::{Mutex, MutexGuard};
 
@@ -30,6 +30,9 @@ struct State {
     pieces: BTreeMap<u32, Arc<Piece>>,
     /// The cells of jobs that have not ended, by their places.
     cells: BTreeMap<u32, Arc<Cell>>,
+    /// Where else their ends are to be noted: the place, and there the number, for as long as anybody wants
+    /// to know.
+    watchers: Vec<(u32, Weak<Arrivals>, usize)>,
 }
 
 /// What is true of all jobs that ended together.
@@ -85,9 +88,16 @@ impl Pack {
         let piece = Arc::new(Piece { first, count, outputs, blobs, circumstances, marks });
         let mut state = self.lock();
         state.pieces.insert(first, Arc::clone(&piece));
-        let ended = |place: &u32, _: &mut _| (first..first + count).contains(place);
-        let awaited: Vec<_> = state.cells.extract_if(.., ended).collect();
+        let ended = first..first + count;
+        let awaited: Vec<_> = state.cells.extract_if(ended.clone(), |_, _| true).collect();
+        let watchers: Vec<_> =
+            state.watchers.extract_if(.., |(place, ..)| ended.contains(place)).collect();
         drop(state);
+        for (_, arrivals, number) in watchers {
+            if let Some(arrivals) = arrivals.upgrade() {
+                arrivals.push(number);
+            }
+        }
         for (place, cell) in awaited {
             cell.fill(self.settlement(&piece, place));
         }
@@ -108,6 +118,21 @@ impl Pack {
         // Not under the lock: what is read is decoded, by code of others.
         let piece = self.find(place)?;
         Some(read(piece.result(place), &piece.blobs))
+    }
+
+    /// Notes the end of the job in this place under this number: at once if it is there already.
+    pub(crate) fn watch_by_arrivals(&self, place: u32, arrivals: &Arc<Arrivals>, number: usize) {
+        let mut state = self.lock();
+        if state.find(place).is_some() {
+            drop(state);
+            return arrivals.push(number);
+        }
+        let watchers = &mut state.watchers;
+        if watchers.len() == watchers.capacity() {
+            // Who asks again and again, and does not wait for the end, leaves nothing behind.
+            watchers.retain(|(_, arrivals, _)| arrivals.strong_count() > 0);
+        }
+        watchers.push((place, Arc::downgrade(arrivals), number));
     }
 
     /// The cell of the job in this place.

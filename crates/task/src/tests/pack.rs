@@ -8,6 +8,7 @@ use brigade_protocol::error::{Failure, JobError};
 use brigade_protocol::id::JobId;
 
 use crate::blob::outside::Blobs;
+use crate::cell::Arrivals;
 use crate::ends::Outputs;
 use crate::origin::Origin;
 use crate::pack::{Circumstances, Pack};
@@ -79,4 +80,17 @@ fn an_error_is_that_of_one_job() {
     assert!(!pack.has(0) && !pack.has(2));
     pack.fill((0, 1), Ok(Outputs::One(vec![9])), Blobs::default(), circumstances(None));
     assert_eq!(output(&pack, 0), Some(vec![9]));
+}
+
+#[test]
+fn ends_are_noted_where_they_are_watched_for() {
+    let (pack, arrivals) = (Pack::new(FIRST), Arc::<Arrivals>::default());
+    for (place, number) in [(0, 10), (1, 11), (2, 12)] {
+        pack.watch_by_arrivals(place, &arrivals, number);
+    }
+    pack.watch_by_arrivals(1, &Arc::default(), 13);
+    pack.fill((1, 2), Ok(run(&[(1, 0), (2, 0)])), Blobs::default(), circumstances(None));
+    pack.watch_by_arrivals(2, &arrivals, 14);
+    let noted: Vec<_> = std::iter::from_fn(|| arrivals.pop()).collect();
+    assert_eq!(noted, [11, 12, 14]);
 }
