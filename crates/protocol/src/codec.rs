@@ -287,6 +287,14 @@ pub fn push_written<E>(
 /// ```
 #[inline]
 pub fn push_output(elapsed: u64, output: &[u8], buffer: &mut Vec<u8>) {
+    if let (Ok(time @ 0..=250), Ok(length @ 0..=250)) =
+        (u8::try_from(elapsed), u8::try_from(output.len()))
+    {
+        buffer.reserve(2 + output.len());
+        buffer.extend_from_slice(&[time, length]);
+        buffer.extend_from_slice(output);
+        return;
+    }
     push(elapsed, buffer);
     push_bytes(output, buffer);
 }
@@ -306,8 +314,8 @@ pub fn push_output(elapsed: u64, output: &[u8], buffer: &mut Vec<u8>) {
 #[inline]
 pub fn take_bytes<'a>(bytes: &mut &'a [u8]) -> Result<&'a [u8], DecodeError> {
     let length = pop(bytes)?;
-    let length = usize::try_from(length).ok().filter(|length| *length <= bytes.len());
-    let (first, rest) = bytes.split_at(length.ok_or(DecodeError::CutShort)?);
+    let parts = usize::try_from(length).ok().and_then(|length| bytes.split_at_checked(length));
+    let Some((first, rest)) = parts else { return Err(DecodeError::CutShort) };
     *bytes = rest;
     Ok(first)
 }

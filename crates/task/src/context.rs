@@ -69,6 +69,7 @@ impl Context {
 
     /// The attempt has ended: no more jobs can be submitted in its name.
     #[doc(hidden)]
+    #[inline]
     pub fn close(&mut self) {
         if let Some(host) = self.host.take() {
             host.close();
@@ -78,6 +79,7 @@ impl Context {
     /// Becomes the context of the next attempt in this place, after that of the last one was
     /// [closed](Self::close).
     #[doc(hidden)]
+    #[inline]
     pub fn renew(&mut self, ticket: Ticket, label: Option<&str>) {
         self.ticket = ticket;
         if self.label.is_some() || label.is_some() {

@@ -13,7 +13,10 @@ use brigade_protocol::message::TaskError;
 thread_local! {
     /// Whether this thread is running a job.
     static RUNNING: Cell<bool> = const { Cell::new(false) };
-    /// The panic that is unwinding the job. In a box, for it is taken out and put back for each job.
+    /// Whether there is a note. This is asked for each job, and costs less than to look into `NOTED`, which
+    /// must be dropped with the thread.
+    static IS_NOTED: Cell<bool> = const { Cell::new(false) };
+    /// The panic that is unwinding the job.
     static NOTED: Cell<Option<Box<Note>>> = const { Cell::new(None) };
 }
 
@@ -49,7 +52,7 @@ fn put_before() {
             print(info);
             RUNNING.set(true);
         };
-        if let Some(first) = NOTED.take() {
+        if let Some(first) = take_note() {
             // A panic during a panic ends the process: nobody will ask for the first one.
             let place = first.location.unwrap_or_default();
             let _ = writeln!(std::io::stderr(), "panicked at {place}:\n{}", first.message);
@@ -57,27 +60,45 @@ fn put_before() {
         } else if cfg!(panic = "abort") {
             print(info);
         } else {
-            NOTED.set(Some(Box::new(Note::of(info, with_backtrace))));
+            put_note(Some(Box::new(Note::of(info, with_backtrace))));
         }
     }));
 }
 
+#[inline]
+fn take_note() -> Option<Box<Note>> {
+    if IS_NOTED.replace(false) { NOTED.take() } else { None }
+}
+
+#[inline]
+fn put_note(note: Option<Box<Note>>) {
+    if note.is_some() || IS_NOTED.get() {
+        IS_NOTED.set(note.is_some());
+        NOTED.set(note);
+    }
+}
+
 /// Runs a job; a panic in it becomes an error.
 #[doc(hidden)]
+#[inline]
 pub fn catch<T>(job: impl FnOnce() -> T) -> Result<T, TaskError> {
     // A job may run another one in its place, even while a panic unwinds it.
-    let (was_running, noted) = (RUNNING.replace(true), NOTED.take());
+    let (was_running, noted) = (RUNNING.replace(true), take_note());
     // What the job borrows, it does not touch again after a panic.
     let result = panic::catch_unwind(AssertUnwindSafe(|| brigade_runs_the_job(job)));
-    let result = result.map_err(|payload| {
-        let note = NOTED.take().map_or_else(|| Note::without_hook(payload.as_ref()), |note| *note);
-        drop_quietly(payload);
-        let backtrace = note.backtrace.map(|backtrace| shorten(&backtrace.to_string()));
-        TaskError::panicked(note.message, note.location, backtrace)
-    });
+    let result = result.map_err(tell);
     RUNNING.set(was_running);
-    NOTED.set(noted);
+    put_note(noted);
     result
+}
+
+/// The panic that has ended a job, as its error.
+#[cold]
+fn tell(payload: Box<dyn Any + Send>) -> TaskError {
+    let note = take_note().map_or_else(|| Note::without_hook(payload.as_ref()), |note| *note);
+    drop_quietly(payload);
+    let backtrace = note.backtrace.map(|backtrace| shorten(&backtrace.to_string()));
+    TaskError::panicked(note.message, note.location, backtrace)
 }
 
 /// Runs something of a user that must not harm the thread it runs in. The panic hook has said what
@@ -91,8 +112,10 @@ pub(crate) fn contain(call: impl FnOnce()) {
 /// Where the backtraces that users see end: what is below is ours. [`shorten`] looks for the name.
 #[inline(never)]
 fn brigade_runs_the_job<T>(job: impl FnOnce() -> T) -> T {
-    // A tail call would leave no frame.
-    std::hint::black_box(job())
+    let result = job();
+    // A tail call would leave no frame. Not the result itself: it would be copied.
+    std::hint::black_box(());
+    result
 }
 
 impl Note {
@@ -120,7 +143,7 @@ fn message(payload: &(dyn Any + Send)) -> String {
 fn drop_quietly(payload: Box<dyn Any + Send>) {
     if let Err(again) = panic::catch_unwind(AssertUnwindSafe(|| drop(payload))) {
         std::mem::forget(again);
-        NOTED.take();
+        take_note();
     }
 }
 

@@ -133,6 +133,7 @@ impl Registry {
     ///
     /// assert_eq!(builtin::registry().get(TaskId(0)).map(|task| task.name), Some("command"));
     /// ```
+    #[inline]
     pub fn get(&self, id: TaskId) -> Option<&'static Task> {
         self.tasks.get(usize::try_from(id.0).ok()?).copied()
     }

@@ -124,6 +124,7 @@ impl Task {
 /// What every [`Task::entry`] made by `#[task]` does first: it decodes the arguments.
 ///
 /// `A` has as many elements as the task has parameters.
+#[inline]
 pub(crate) fn read<A: Arguments>(
     task: &Task,
     form: Form,
@@ -144,6 +145,7 @@ pub(crate) fn read<A: Arguments>(
 /// What every [`Task::entry`] made by `#[task]` does last: it appends the encoded result. Nothing is
 /// appended unless all of it succeeds.
 #[doc(hidden)]
+#[inline]
 pub fn write<T: Output, E: Complaint>(
     form: Form,
     result: Result<T, E>,

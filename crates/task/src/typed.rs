@@ -106,6 +106,7 @@ impl<A> Reader<A> {
 
 impl<A: json::Arguments> Reader<A> {
     /// Decodes the arguments.
+    #[inline]
     pub fn read(&self, task: &Task, form: Form, arguments: &[u8]) -> Result<A, TaskError> {
         task::read(task, form, arguments)
     }

@@ -80,6 +80,7 @@ impl Blobs {
     }
 
     /// Whether nothing was left outside.
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.large().is_empty() && self.shares().is_empty()
     }
@@ -253,12 +254,17 @@ pub(super) fn find(place: Place) -> Option<Blob> {
 }
 
 /// Runs a task's entry: these are outside of its arguments. Gives what its result left outside as well.
+#[inline]
 pub fn call<R>(given: Blobs, entry: impl FnOnce() -> R) -> (R, Blobs) {
     let takes = TAKES.replace(true);
-    let is_given = !given.is_empty();
-    if is_given {
-        GIVEN.set(given);
-    }
+    // Taken apart, so that nothing is left to be dropped where there is nothing.
+    let is_given = match given.0 {
+        None => false,
+        Some(outside) => {
+            GIVEN.set(Blobs(Some(outside)));
+            true
+        }
+    };
     let result = entry();
     if is_given {
         // If the entry has not looked.
@@ -270,6 +276,7 @@ pub fn call<R>(given: Blobs, entry: impl FnOnce() -> R) -> (R, Blobs) {
 }
 
 /// Calls `decode`, which reads the arguments of a task.
+#[inline]
 pub(crate) fn read_arguments<R>(decode: impl FnOnce() -> R) -> R {
     if !EXIST.load(Ordering::Relaxed) {
         return decode();
@@ -278,6 +285,7 @@ pub(crate) fn read_arguments<R>(decode: impl FnOnce() -> R) -> R {
 }
 
 /// Calls `encode`, which writes the result of a task.
+#[inline]
 pub(crate) fn write_result<R>(encode: impl FnOnce() -> R) -> R {
     if !TAKES.get() {
         return encode();

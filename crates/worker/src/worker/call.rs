@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use brigade_protocol::codec::{MESSAGE_BUDGET, OVERHEAD};
-use brigade_protocol::id::{JobId, Ticket};
+use brigade_protocol::id::{JobId, TaskId, Ticket};
 use brigade_protocol::message::{TaskError, TaskErrorKind};
 use brigade_task::host::Place;
 use brigade_task::outside::{self, Blobs};
@@ -46,6 +46,11 @@ impl<'a> Runner<'a> {
 
     /// Runs a call that has been started at `since`. An output that is too large for a message is
     /// sent at once.
+    ///
+    /// It is inlined, as is what comes before and after it: else the call and its end would be copied
+    /// from place to place, which takes longer than a very short job.
+    #[expect(clippy::inline_always, reason = "asked once, the compiler does not do it")]
+    #[inline(always)]
     pub(super) fn run(&mut self, call: &Call<'_>, since: u64, lane: &Lane, desk: &Desk) -> Done {
         if self.output.capacity() > KEPT {
             buffers::give(std::mem::take(&mut self.output));
@@ -54,18 +59,11 @@ impl<'a> Runner<'a> {
         let result = self.attempt(call);
         let elapsed = self.stopwatch.lap(since, desk.ticks(), clock);
         lane.finish(call.seq);
+        let is_inline = self.output.len() <= MESSAGE_BUDGET - OVERHEAD && self.blobs.is_empty();
         let result = match result {
-            Err(error) => {
-                let usage = self.meter.failed(elapsed);
-                Err(Box::new(TaskError { usage, ..cut(error) }))
-            }
-            Ok(()) if self.output.len() <= MESSAGE_BUDGET - OVERHEAD && self.blobs.is_empty() => {
-                Ok(Output::Inline)
-            }
-            Ok(()) => {
-                let blobs = std::mem::take(&mut self.blobs);
-                Ok(Output::Parts(large::send(desk, call.ticket, &self.output, &blobs)))
-            }
+            Err(error) => Err(Box::new(self.complete(*error, elapsed))),
+            Ok(()) if is_inline => Ok(Output::Inline),
+            Ok(()) => Ok(self.send_ahead(call.ticket, desk)),
         };
         if result.is_ok() {
             self.meter.succeeded(elapsed);
@@ -73,34 +71,59 @@ impl<'a> Runner<'a> {
         Done { ticket: call.ticket, in_run: call.in_run, started: since, elapsed, result }
     }
 
+    /// The error of an attempt, with what that used.
+    #[cold]
+    fn complete(&mut self, error: TaskError, elapsed: u64) -> TaskError {
+        let usage = self.meter.failed(elapsed);
+        TaskError { usage, ..cut(error) }
+    }
+
+    /// Sends an output that is too large for a message.
+    #[cold]
+    fn send_ahead(&mut self, ticket: Ticket, desk: &Desk) -> Output {
+        let blobs = std::mem::take(&mut self.blobs);
+        Output::Parts(large::send(desk, ticket, &self.output, &blobs))
+    }
+
     /// The output of the last call.
     pub(super) fn output(&self) -> &[u8] {
         &self.output
     }
 
-    fn attempt(&mut self, call: &Call<'_>) -> Result<(), TaskError> {
+    /// Runs the task. An error is in a box at once: it is as large as a dozen words, and what comes
+    /// back from nearly all jobs is nothing.
+    #[inline]
+    fn attempt(&mut self, call: &Call<'_>) -> Result<(), Box<TaskError>> {
         let Some(task) = self.registry.get(call.task) else {
-            let message = format!("no task number {}", call.task);
-            return Err(TaskError::new(TaskErrorKind::BadArguments, message));
+            return Err(Box::new(no_task(call.task)));
         };
         let Self { context, output, .. } = self;
         context.renew(call.ticket, call.label);
         let given = call.large.map(Gathered::blobs).unwrap_or_default();
         let (result, blobs) = outside::call(given, || {
-            panics::catch(|| (task.entry)(context, call.form, call.arguments, output))
+            let run = || (task.entry)(context, call.form, call.arguments, output).map_err(Box::new);
+            panics::catch(run).map_err(Box::new)
         });
         context.close();
         self.blobs = blobs;
         result??;
         let length = self.output.len() as u64 + self.blobs.bytes();
-        let most = self.max_output;
-        if length > most {
-            let message =
-                format!("output of {length} bytes is larger than the limit of {most} bytes");
-            return Err(TaskError::new(TaskErrorKind::BadOutput, message));
+        if length > self.max_output {
+            return Err(Box::new(too_large(length, self.max_output)));
         }
         Ok(())
     }
+}
+
+#[cold]
+fn no_task(task: TaskId) -> TaskError {
+    TaskError::new(TaskErrorKind::BadArguments, format!("no task number {task}"))
+}
+
+#[cold]
+fn too_large(length: u64, most: u64) -> TaskError {
+    let message = format!("output of {length} bytes is larger than the limit of {most} bytes");
+    TaskError::new(TaskErrorKind::BadOutput, message)
 }
 
 /// A task may have made an error by hand, with texts of any length.

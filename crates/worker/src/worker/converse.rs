@@ -167,6 +167,7 @@ impl Desk {
     }
 
     /// The attempt has ended.
+    #[inline]
     pub(super) fn forget(&self, state: &mut State, ticket: Ticket) {
         let conversations = &mut state.conversations;
         if !conversations.mail.is_empty() {

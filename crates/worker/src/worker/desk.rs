@@ -163,28 +163,36 @@ impl Desk {
         self.direct.store(false, Ordering::Relaxed);
     }
 
-    /// Takes in what a run thread has done, with its output, and tells it what to do next.
-    pub(super) fn next(&self, lane: &Lane, hand: &mut Hand, done: Option<(Done, &[u8])>) -> Step {
+    /// Takes in what a run thread has done, with its output, and tells it what to do next: of a frame the
+    /// next call, if there is one. Inlined for the reason that [`Runner::run`](super::call::Runner::run) is.
+    #[expect(clippy::inline_always, reason = "asked once, the compiler does not do it")]
+    #[inline(always)]
+    pub(super) fn go_on(&self, lane: &Lane, hand: &mut Hand, done: Done, output: &[u8]) -> Step {
         // One reading of the clock is the end of a job and the start of the one that follows.
-        let mut now = done.as_ref().map(|(done, _)| done.ended());
+        let now = done.ended();
         let mut state = self.lock();
-        if let Some((done, output)) = done {
-            state.running.retain(|running| *running != done.ticket);
-            self.forget(&mut state, done.ticket);
-            state.quick = done.elapsed < TICK;
-            state.pending.push(done, output);
-            if state.pending.is_full() || !state.queue.continues(hand) {
-                return Step::Send;
-            }
-            // The reply stays behind while the next job runs.
-            self.rouse(&mut state);
+        if let Some(place) = state.running.iter().position(|running| *running == done.ticket) {
+            state.running.swap_remove(place);
         }
+        self.forget(&mut state, done.ticket);
+        state.quick = done.elapsed < TICK;
+        state.pending.push(done, output);
+        if state.pending.is_full() || !state.queue.continues(hand) {
+            return Step::Send;
+        }
+        // The reply stays behind while the next job runs.
+        self.rouse(&mut state);
+        match state.start(lane, hand, || now) {
+            Some(since) => Step::Run(since),
+            None => unreachable!("the queue continues with a call"),
+        }
+    }
+
+    /// Tells a run thread that has done nothing what to do next.
+    pub(super) fn next(&self, lane: &Lane, hand: &mut Hand) -> Step {
+        let mut state = self.lock();
         loop {
-            if let Some(seq) = state.queue.take(hand) {
-                state.running.push(hand.call().ticket);
-                let since = now.unwrap_or_else(clock);
-                // Under the lock, so that calls are started in the order of their places.
-                lane.start(seq, since);
+            if let Some(since) = state.start(lane, hand, clock) {
                 return Step::Run(since);
             }
             hand.empty();
@@ -198,7 +206,6 @@ impl Desk {
             state.idle += 1;
             state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
             state.idle -= 1;
-            now = None;
         }
     }
 
@@ -386,6 +393,19 @@ impl Desk {
             }
         };
         accepted.unwrap_or_else(|what| violation(format_args!("{what}")))
+    }
+}
+
+impl State {
+    /// Takes the next call into the hand, and notes that it starts now; tells when that is. Under the
+    /// lock, so that calls are started in the order of their places.
+    #[inline]
+    fn start(&mut self, lane: &Lane, hand: &mut Hand, now: impl FnOnce() -> u64) -> Option<u64> {
+        let seq = self.queue.take(hand)?;
+        self.running.push(hand.ticket());
+        let since = now();
+        lane.start(seq, since);
+        Some(since)
     }
 }
 

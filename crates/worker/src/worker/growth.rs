@@ -24,8 +24,12 @@ impl Growth {
 
     /// Looks, if there is a bound and it is time, whether the supervisor must be told now. True once
     /// at most. Without a bound it costs nothing.
+    #[inline]
     pub(super) fn is_news(&self, now: u64) -> bool {
-        let Some(most) = self.most else { return false };
+        self.most.is_some_and(|most| self.is_beyond(most, now))
+    }
+
+    fn is_beyond(&self, most: u64, now: u64) -> bool {
         let due = self.next_look.load(Ordering::Relaxed);
         if now < due {
             return false;

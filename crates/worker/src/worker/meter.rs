@@ -23,6 +23,7 @@ impl Meter {
     }
 
     /// A job succeeded that took so long.
+    #[inline]
     pub(super) fn succeeded(&mut self, elapsed: u64) {
         if elapsed >= LONG {
             self.advance();

@@ -104,19 +104,17 @@ impl Worker {
     /// What a run thread does; the jobs are this function.
     fn serve(&self, job: impl Fn(&Desk, Ticket)) {
         let desk = &*self.desk;
-        let (lane, mut hand, mut done) = (Lane::default(), Hand::default(), None);
+        let (lane, mut hand) = (Lane::default(), Hand::default());
+        let mut step = desk.next(&lane, &mut hand);
         loop {
-            match desk.next(&lane, &mut hand, done.take().map(|done| (done, &[][..]))) {
+            match step {
                 Step::Run(started) => {
                     let ticket = hand.call().ticket;
                     job(desk, ticket);
-                    done = Some(Done {
-                        ticket,
-                        in_run: false,
-                        started,
-                        elapsed: 0,
-                        result: Ok(Output::Inline),
-                    });
+                    let (elapsed, result) = (0, Ok(Output::Inline));
+                    let done = Done { ticket, in_run: false, started, elapsed, result };
+                    step = desk.go_on(&lane, &mut hand, done, &[]);
+                    continue;
                 }
                 Step::Send => desk.send(),
                 Step::Receive(receiver) => {
@@ -130,6 +128,7 @@ impl Worker {
                     return self.exit();
                 }
             }
+            step = desk.next(&lane, &mut hand);
         }
     }
 

@@ -206,6 +206,7 @@ impl Packet {
     }
 
     /// Where the arguments of the next call of a run are, and moves the cursor behind them.
+    #[inline]
     pub(super) fn advance(&self, cursor: &mut usize) -> Range<usize> {
         let Calls::Run { arguments, .. } = &self.calls else { return 0..0 };
         let mut rest = &self.bytes[arguments.start + *cursor..arguments.end];
@@ -216,19 +217,22 @@ impl Packet {
     }
 
     /// One call, counted from zero. `in_run` is where its arguments are if it is one of a run.
+    #[inline]
     pub(super) fn call(&self, index: usize, in_run: &Range<usize>) -> Call<'_> {
         let seq = self.seq(index);
-        let calls = match &self.calls {
-            Calls::Apart(calls) => calls,
-            &Calls::Run { run, task, form, .. } => {
+        match &self.calls {
+            Calls::Apart(calls) => self.call_apart(seq, &calls[index]),
+            &Calls::Run { task, form, .. } => {
                 let arguments = &self.bytes[in_run.clone()];
-                let place = u32::try_from(index).expect("a run has at most 2^32 jobs");
-                let ticket = run.part(place, 1).first;
+                let ticket = self.ticket(index);
                 let (large, label) = (None, None);
-                return Call { seq, ticket, task, form, arguments, large, label, in_run: true };
+                Call { seq, ticket, task, form, arguments, large, label, in_run: true }
             }
-        };
-        let Entry { ticket, task, form, ref arguments, ref label } = calls[index];
+        }
+    }
+
+    fn call_apart<'a>(&'a self, seq: Seq, entry: &'a Entry) -> Call<'a> {
+        let &Entry { ticket, task, form, ref arguments, ref label } = entry;
         let (arguments, large) = match arguments {
             Arguments::Here(place) => (&self.bytes[place.clone()], None),
             Arguments::Gathered(large) => (large.bytes(), Some(large)),
@@ -236,6 +240,18 @@ impl Packet {
         };
         let label = label.clone().and_then(|place| str::from_utf8(&self.bytes[place]).ok());
         Call { seq, ticket, task, form, arguments, large, label, in_run: false }
+    }
+
+    /// One attempt, counted from zero.
+    #[inline]
+    pub(super) fn ticket(&self, index: usize) -> Ticket {
+        match &self.calls {
+            Calls::Apart(calls) => calls[index].ticket,
+            Calls::Run { run, .. } => {
+                let place = u32::try_from(index).expect("a run has at most 2^32 jobs");
+                run.part(place, 1).first
+            }
+        }
     }
 
     /// The attempts from `index` on.

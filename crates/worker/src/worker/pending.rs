@@ -62,12 +62,18 @@ impl Item {
 
 impl Pending {
     /// Adds a reply; `output` is its output if that is inline.
+    #[inline]
     pub(super) fn push(&mut self, done: Done, output: &[u8]) {
         self.oldest.get_or_insert(done.ended());
         let inline = matches!(done.result, Ok(Output::Inline));
         if inline && done.in_run {
-            return self.push_to_run(&done, output);
+            self.push_to_run(done.ticket, done.started, done.ended(), output);
+        } else {
+            self.push_apart(done, inline, output);
         }
+    }
+
+    fn push_apart(&mut self, done: Done, inline: bool, output: &[u8]) {
         let output = if inline { output } else { &[] };
         self.outputs.extend_from_slice(output);
         let item = Item::One(done, output.len());
@@ -75,23 +81,23 @@ impl Pending {
         self.items.push(item);
     }
 
-    fn push_to_run(&mut self, done: &Done, output: &[u8]) {
+    #[inline]
+    fn push_to_run(&mut self, ticket: Ticket, started: u64, now: u64, output: &[u8]) {
         let before = self.outputs.len();
-        push_output(done.elapsed, output, &mut self.outputs);
+        push_output(now - started, output, &mut self.outputs);
         let added = self.outputs.len() - before;
         if let Some(Item::Run { run, ended, length, .. }) = self.items.last_mut()
-            && run.part(run.count, 1).first == done.ticket
-            && *ended == done.started
+            && run.part(run.count, 1).first == ticket
+            && *ended == started
             && *length + added <= MESSAGE_BUDGET - 2 * OVERHEAD
         {
             run.count += 1;
-            *ended = done.ended();
+            *ended = now;
             *length += added;
             self.size += added;
             return;
         }
-        let (started, ended) = (done.started, done.ended());
-        let item = Item::Run { run: done.ticket.into(), started, ended, length: added };
+        let item = Item::Run { run: ticket.into(), started, ended: now, length: added };
         self.size += item.size();
         self.items.push(item);
     }

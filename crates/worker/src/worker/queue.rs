@@ -77,6 +77,7 @@ impl Queue {
     }
 
     /// Takes the next call into the hand.
+    #[inline]
     pub(super) fn take(&mut self, hand: &mut Hand) -> Option<Seq> {
         let head = self.frames.front_mut()?;
         if !hand.holds(&head.packet) {
@@ -98,6 +99,7 @@ impl Queue {
     }
 
     /// Whether the next call is in the same frame as the one in the hand.
+    #[inline]
     pub(super) fn continues(&self, hand: &Hand) -> bool {
         self.frames.front().is_some_and(|head| hand.holds(&head.packet))
     }
@@ -121,9 +123,17 @@ impl Queue {
 
 impl Hand {
     /// The call that was taken last.
+    #[inline]
     pub(super) fn call(&self) -> Call<'_> {
         let packet = self.packet.as_deref().expect("a run thread runs only what it has taken");
         packet.call(self.index, &self.in_run)
+    }
+
+    /// Which attempt that is.
+    #[inline]
+    pub(super) fn ticket(&self) -> Ticket {
+        let packet = self.packet.as_deref().expect("a run thread runs only what it has taken");
+        packet.ticket(self.index)
     }
 
     /// Lets go of the packet.

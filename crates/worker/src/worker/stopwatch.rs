@@ -32,6 +32,7 @@ pub(super) struct Stopwatch {
 impl Stopwatch {
     /// The job that was started at `since` has ended: how long it took. `ticks` is zero if nobody counts
     /// them; `clock` is read if need be.
+    #[inline]
     pub(super) fn lap(&mut self, since: u64, ticks: u64, clock: impl FnOnce() -> u64) -> u64 {
         if since != self.ended {
             // There was a pause, and the clock was read at its end.

@@ -66,7 +66,7 @@ fn run_jobs(crew: &Crew<'_>, lane: usize, before_first: impl FnOnce()) -> ! {
     let mut runner = Runner::new(crew.registry, Arc::new(place), crew.spawn.max_output);
     let mut hand = Hand::default();
     let mut before_first = Some(before_first);
-    let mut step = desk.next(lane, &mut hand, None);
+    let mut step = desk.next(lane, &mut hand);
     loop {
         match step {
             Step::Run(since) => {
@@ -75,7 +75,7 @@ fn run_jobs(crew: &Crew<'_>, lane: usize, before_first: impl FnOnce()) -> ! {
                     // Before the reply, upon which more work might come.
                     desk.wire().grown();
                 }
-                step = desk.next(lane, &mut hand, Some((done, runner.output())));
+                step = desk.go_on(lane, &mut hand, done, runner.output());
                 continue;
             }
             Step::Send => {
@@ -99,7 +99,7 @@ fn run_jobs(crew: &Crew<'_>, lane: usize, before_first: impl FnOnce()) -> ! {
                 std::process::exit(0);
             }
         }
-        step = desk.next(lane, &mut hand, None);
+        step = desk.next(lane, &mut hand);
     }
 }
 
