@@ -177,7 +177,7 @@ impl Desk {
         self.forget(&mut state, done.ticket);
         state.quick = done.elapsed < TICK;
         state.pending.push(done, output);
-        if state.pending.is_full() || !state.queue.continues(hand) {
+        if state.pending.are_due() || !state.queue.continues(hand) {
             return Step::Send;
         }
         // The reply stays behind while the next job runs.

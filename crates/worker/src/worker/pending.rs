@@ -29,6 +29,8 @@ pub(super) struct Pending {
     outputs: Vec<u8>,
     size: usize,
     oldest: Option<u64>,
+    /// An output has gone ahead.
+    ahead: bool,
 }
 
 /// A reply, or those of a run, with how long its part of the outputs is.
@@ -74,6 +76,7 @@ impl Pending {
     }
 
     fn push_apart(&mut self, done: Done, inline: bool, output: &[u8]) {
+        self.ahead |= matches!(done.result, Ok(Output::Parts(_)));
         let output = if inline { output } else { &[] };
         self.outputs.extend_from_slice(output);
         let item = Item::One(done, output.len());
@@ -102,9 +105,10 @@ impl Pending {
         self.items.push(item);
     }
 
-    /// Whether they fill a message.
-    pub(super) fn is_full(&self) -> bool {
-        self.size >= MESSAGE_BUDGET
+    /// Whether they must be sent before the next job: they fill a message, or the supervisor has an output
+    /// that went ahead of its reply. It keeps no more than one for each run thread.
+    pub(super) fn are_due(&self) -> bool {
+        self.size >= MESSAGE_BUDGET || self.ahead
     }
 
     /// When the oldest of them ended.
@@ -153,7 +157,7 @@ impl Pending {
             send(FromWorker::Replies(replies));
         }
         self.outputs.clear();
-        (self.size, self.oldest) = (0, None);
+        (self.size, self.oldest, self.ahead) = (0, None, false);
     }
 }
 

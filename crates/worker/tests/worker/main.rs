@@ -54,6 +54,7 @@ const TESTS: &[(&str, fn())] = tests! {
     stop_finishes_what_there_is_and_exits_with_zero
     a_panic_is_told_with_its_place_and_stack
     large_values_come_in_parts
+    a_large_output_is_mentioned_before_the_next_one_comes
     an_output_over_the_limit_is_an_error
     an_unknown_task_is_an_error
     the_board_tells_what_runs_and_what_is_finished
@@ -302,6 +303,18 @@ fn a_panic_is_told_with_its_place_and_stack() {
     assert_eq!(worker.run("double", "[1]"), Ok("2".into()), "the worker is well");
     worker.say(&ToWorker::Stop);
     assert_eq!(server.reap(worker), (Exit::Code(0), String::new()), "nothing is printed");
+}
+
+/// Of two short jobs in one frame. The supervisor keeps one value that nobody has mentioned, and no more.
+fn a_large_output_is_mentioned_before_the_next_one_comes() {
+    let mut server = Server::start();
+    let mut worker = server.spawn();
+    worker.send("fill", &["[60000]", "[60000]"]);
+    for job in 1..=2 {
+        assert_eq!([worker.hear(), worker.hear()], [Said::Part, Said::Part]);
+        let Said::Replies(replies) = worker.hear() else { panic!("no reply of job {job}") };
+        assert_eq!(replies.iter().map(|(job, _)| *job).collect::<Vec<_>>(), [job]);
+    }
 }
 
 fn large_values_come_in_parts() {
