@@ -89,7 +89,8 @@ fn a_map_that_is_dropped_half_way_cancels_what_was_not_started() {
 
 #[test]
 fn an_input_that_panics_leaves_no_job_behind() {
-    let (pool, gate) = (pool(1), Gate::open());
+    let pool = builder(1).prefetch(Prefetch::AtMost(0)).build().unwrap();
+    let gate = Gate::open();
     let (running, visitors) = occupy(&pool, &gate, 1);
     let input = || (0..10).map(|x| if x == 3 { panic!("on purpose") } else { double(x) });
     catch_unwind(AssertUnwindSafe(|| pool.map(input()).count())).unwrap_err();
