@@ -17,7 +17,7 @@ use brigade_task::cell::{Cell, park_until};
 use brigade_task::handle::Handles;
 use brigade_task::host::{self, Admission, Call, Host, RunHost, SubmittedRun};
 use brigade_task::outside::Encoding;
-use brigade_task::pack::Pack;
+use brigade_task::pack::Claim;
 use brigade_task::registry::Registry;
 use brigade_task::task::Task;
 use rustc_hash::FxBuildHasher;
@@ -314,7 +314,7 @@ impl RunHost for Shared {
         }
     }
 
-    fn submit_call(&self, call: Call<'_>) -> (JobId, Arc<Pack>, u32) {
+    fn submit_call(&self, call: Call<'_>) -> (JobId, Claim) {
         let Call { task, known, form, arguments } = call;
         let begin = |first| {
             let checked = self.check(task, known, form);

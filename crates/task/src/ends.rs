@@ -8,6 +8,7 @@ use brigade_protocol::codec;
 use brigade_protocol::error::JobError;
 
 use crate::blob::outside::{self, Blobs};
+use crate::buffers;
 use crate::sync::thread::{self, Thread};
 use crate::sync::{Mutex, MutexGuard};
 
@@ -30,6 +31,15 @@ pub enum Outputs {
     One(Vec<u8>),
     /// Those of all, as [`push_output`](codec::push_output) writes each.
     Run(Vec<u8>),
+}
+
+/// What was a large output serves again.
+impl Drop for Outputs {
+    fn drop(&mut self) {
+        if let Self::One(output) = self {
+            buffers::give(std::mem::take(output));
+        }
+    }
 }
 
 /// The ends of consecutive jobs.

@@ -219,8 +219,8 @@ fn submit_admitted<T, A: Arguments>(
 /// Submits a job as a call that can travel in a run, if it and its host are such. Gives its id, and where
 /// its end will be.
 pub(crate) fn submit_call<T>(host: &Arc<dyn Host>, job: &Ready<T>) -> Option<(JobId, Origin)> {
-    let (id, pack, place) = host.runs()?.submit_call(job.as_call()?);
-    Some((id, Origin::Pack(pack, place)))
+    let (id, claim) = host.runs()?.submit_call(job.as_call()?);
+    Some((id, Origin::Pack(claim)))
 }
 
 /// The future of a job that was submitted as a call.

@@ -327,10 +327,11 @@ impl<T> Future<T> {
     /// # Ok::<(), brigade::Error>(())
     /// ```
     pub fn on_done(&self, callback: impl FnOnce(&Settlement) + Send + 'static) {
-        let origin = self.origin.clone();
-        self.origin.cell().call_back(move || {
+        let cell = self.origin.cell();
+        let filled = Arc::clone(&cell);
+        cell.call_back(move || {
             // A copy: the callback may look at the future itself.
-            if let Some(settlement) = origin.settlement() {
+            if let Some(settlement) = filled.peek(Settlement::clone) {
                 callback(&settlement);
             }
         });

@@ -16,7 +16,7 @@ use crate::bound::Permit;
 use crate::cell::Cell;
 use crate::ends::Ends;
 use crate::handle::Handles;
-use crate::pack::Pack;
+use crate::pack::Claim;
 use crate::task::Task;
 
 /// The most jobs that travel as one run.
@@ -98,9 +98,9 @@ pub trait RunHost {
     /// Takes a run. What prevents one of its jobs from running is told by its end.
     fn submit_run(&self, run: SubmittedRun);
 
-    /// Takes a plain call, by itself. What prevents it from running is told by its end, which will be in
-    /// this place of this pack.
-    fn submit_call(&self, call: Call<'_>) -> (JobId, Arc<Pack>, u32);
+    /// Takes a plain call, by itself. Gives its id and the claim to its end, which tells what prevents it
+    /// from running if something does.
+    fn submit_call(&self, call: Call<'_>) -> (JobId, Claim);
 }
 
 /// Whether a host's queue may be entered.

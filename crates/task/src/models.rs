@@ -13,7 +13,7 @@ use crate::bound::Bound;
 use crate::cell::{Arrivals, Cell, Settlement, park_until};
 use crate::ends::{Ends, Outputs};
 use crate::outside::Blobs;
-use crate::pack::{Circumstances, Pack};
+use crate::pack::{Circumstances, Claim, Pack};
 
 /// An end that can be told from others by its job.
 fn end(number: u64) -> Settlement {
@@ -190,18 +190,37 @@ fn who_waits_for_a_place_of_a_pack_is_told() {
             let outputs = Ok(Outputs::One(vec![7]));
             pack.fill((place, 1), outputs, Blobs::default(), Circumstances::default());
         };
-        let waiter = Arc::clone(&pack);
+        let [idle, waiter] = [0, 1].map(|place| Claim::first(&pack, place));
         let waiter = thread::spawn(move || {
-            if !waiter.has(1) && !waiter.cell(1).watch_by_thread() {
-                assert!(park_until(None, || waiter.has(1)));
+            if !waiter.has_ended() && !waiter.cell().watch_by_thread() {
+                assert!(park_until(None, || waiter.has_ended()));
             }
-            assert_eq!(waiter.peek(1, |result, _| result.is_ok()), Some(true));
+            assert_eq!(waiter.peek(|result, _| result.is_ok()), Some(true));
         });
         let other = Arc::clone(&pack);
         let other = thread::spawn(move || fill(&other, 0));
         fill(&pack, 1);
         other.join().unwrap();
         waiter.join().unwrap();
-        assert!(pack.has(0));
+        assert!(idle.has_ended());
+    });
+}
+
+/// A claim is cloned and both are let go of, while the end comes. They have it, and nothing is left.
+#[test]
+fn an_end_is_kept_as_long_as_there_are_claims_to_it() {
+    model(|| {
+        let pack = Arc::new(Pack::new(JobId(1)));
+        let claim = Claim::first(&pack, 0);
+        let holder = thread::spawn(move || {
+            let ended = claim.has_ended();
+            let twin = claim.clone();
+            drop(claim);
+            assert!(!ended || twin.has_ended());
+        });
+        let outputs = Ok(Outputs::One(vec![7]));
+        pack.fill((0, 1), outputs, Blobs::default(), Circumstances::default());
+        holder.join().unwrap();
+        assert_eq!(pack.pieces(), 0);
     });
 }

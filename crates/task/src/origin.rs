@@ -6,14 +6,14 @@ use brigade_protocol::error::JobError;
 
 use crate::blob::outside::Blobs;
 use crate::cell::{Arrivals, Cell, Settlement};
-use crate::pack::Pack;
+use crate::pack::Claim;
 
 /// See the [module documentation](self).
 #[derive(Clone, Debug)]
 pub(crate) enum Origin {
     Cell(Arc<Cell>),
-    /// Its place in a pack.
-    Pack(Arc<Pack>, u32),
+    /// A pack, of which it has a part.
+    Pack(Claim),
 }
 
 impl Origin {
@@ -21,7 +21,7 @@ impl Origin {
     pub(crate) fn is_filled(&self) -> bool {
         match self {
             Self::Cell(cell) => cell.is_filled(),
-            Self::Pack(pack, place) => pack.has(*place),
+            Self::Pack(claim) => claim.has_ended(),
         }
     }
 
@@ -34,7 +34,7 @@ impl Origin {
             Self::Cell(cell) => {
                 cell.peek(|end| read(end.result.as_ref().map(Vec::as_slice), &end.blobs))
             }
-            Self::Pack(pack, place) => pack.peek(*place, read),
+            Self::Pack(claim) => claim.peek(read),
         }
     }
 
@@ -47,7 +47,7 @@ impl Origin {
     pub(crate) fn watch_by_arrivals(&self, arrivals: &Arc<Arrivals>, number: usize) {
         match self {
             Self::Cell(cell) => cell.watch_by_arrivals(arrivals, number),
-            Self::Pack(pack, place) => pack.watch_by_arrivals(*place, arrivals, number),
+            Self::Pack(claim) => claim.watch_by_arrivals(arrivals, number),
         }
     }
 
@@ -55,7 +55,7 @@ impl Origin {
     pub(crate) fn cell(&self) -> Arc<Cell> {
         match self {
             Self::Cell(cell) => Arc::clone(cell),
-            Self::Pack(pack, place) => pack.cell(*place),
+            Self::Pack(claim) => claim.cell(),
         }
     }
 }

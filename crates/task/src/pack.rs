@@ -11,7 +11,6 @@ use brigade_protocol::error::{JobError, WorkerInfo};
 use brigade_protocol::id::JobId;
 
 use crate::blob::outside::Blobs;
-use crate::buffers;
 use crate::cell::{Arrivals, Cell, Settlement};
 use crate::ends::Outputs;
 use crate::sync::{Mutex, MutexGuard};
@@ -26,13 +25,31 @@ pub struct Pack {
 
 #[derive(Debug, Default)]
 struct State {
-    /// The ends that have come, by the place of the first job of each.
-    pieces: BTreeMap<u32, Arc<Piece>>,
+    /// The ends that have come, by the place of the first job of each, as long as there are claims to one
+    /// of them.
+    pieces: BTreeMap<u32, Kept>,
+    /// By how many the claims to jobs that have not ended differ from one for each.
+    claims: BTreeMap<u32, i64>,
     /// The cells of jobs that have not ended, by their places.
     cells: BTreeMap<u32, Arc<Cell>>,
     /// Where else their ends are to be noted: the place, and there the number, for as long as anybody wants
     /// to know.
     watchers: Vec<(u32, Weak<Arrivals>, usize)>,
+}
+
+/// Ends, and how many claims there are to them.
+#[derive(Debug)]
+struct Kept {
+    piece: Arc<Piece>,
+    claims: i64,
+}
+
+/// A claim to the end of one job of a pack. What nobody has a claim to is not kept, however long its
+/// neighbours are.
+#[derive(Debug)]
+pub struct Claim {
+    pack: Arc<Pack>,
+    place: u32,
 }
 
 /// What is true of all jobs that ended together.
@@ -86,10 +103,15 @@ impl Pack {
     ) {
         let marks = OnceLock::new();
         let piece = Arc::new(Piece { first, count, outputs, blobs, circumstances, marks });
-        let mut state = self.lock();
-        state.pieces.insert(first, Arc::clone(&piece));
         let ended = first..first + count;
-        let awaited: Vec<_> = state.cells.extract_if(ended.clone(), |_, _| true).collect();
+        let mut state = self.lock();
+        let changes: i64 =
+            state.claims.extract_if(ended.clone(), |_, _| true).map(|(_, change)| change).sum();
+        let claims = i64::from(count) + changes;
+        if claims > 0 {
+            state.pieces.insert(first, Kept { piece: Arc::clone(&piece), claims });
+        }
+        let cells: Vec<_> = state.cells.extract_if(ended.clone(), |_, _| true).collect();
         let watchers: Vec<_> =
             state.watchers.extract_if(.., |(place, ..)| ended.contains(place)).collect();
         drop(state);
@@ -98,53 +120,9 @@ impl Pack {
                 arrivals.push(number);
             }
         }
-        for (place, cell) in awaited {
+        for (place, cell) in cells {
             cell.fill(self.settlement(&piece, place));
         }
-    }
-
-    /// Whether the job in this place has ended.
-    pub fn has(&self, place: u32) -> bool {
-        self.find(place).is_some()
-    }
-
-    /// Calls `read` with the result of the job in this place, and with what its output left outside, if it
-    /// has ended.
-    pub(crate) fn peek<R>(
-        &self,
-        place: u32,
-        read: impl FnOnce(Result<&[u8], &JobError>, &Blobs) -> R,
-    ) -> Option<R> {
-        // Not under the lock: what is read is decoded, by code of others.
-        let piece = self.find(place)?;
-        Some(read(piece.result(place), &piece.blobs))
-    }
-
-    /// Notes the end of the job in this place under this number: at once if it is there already.
-    pub(crate) fn watch_by_arrivals(&self, place: u32, arrivals: &Arc<Arrivals>, number: usize) {
-        let mut state = self.lock();
-        if state.find(place).is_some() {
-            drop(state);
-            return arrivals.push(number);
-        }
-        let watchers = &mut state.watchers;
-        if watchers.len() == watchers.capacity() {
-            // Who asks again and again, and does not wait for the end, leaves nothing behind.
-            watchers.retain(|(_, arrivals, _)| arrivals.strong_count() > 0);
-        }
-        watchers.push((place, Arc::downgrade(arrivals), number));
-    }
-
-    /// The cell of the job in this place.
-    pub(crate) fn cell(&self, place: u32) -> Arc<Cell> {
-        let mut state = self.lock();
-        let Some(piece) = state.find(place) else {
-            return Arc::clone(state.cells.entry(place).or_default());
-        };
-        drop(state);
-        let cell = Cell::default();
-        cell.fill(self.settlement(&piece, place));
-        Arc::new(cell)
     }
 
     /// The settlement of the job in this place.
@@ -156,8 +134,10 @@ impl Pack {
         Settlement { tag: 0, job, result, blobs, attempts, worker, submitted, ran }
     }
 
-    fn find(&self, place: u32) -> Option<Arc<Piece>> {
-        self.lock().find(place)
+    /// How many pieces are kept.
+    #[cfg(test)]
+    pub(crate) fn pieces(&self) -> usize {
+        self.lock().pieces.len()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -165,10 +145,92 @@ impl Pack {
     }
 }
 
+impl Claim {
+    /// The claim that there is to each job of a pack from its submission on. It is made once.
+    pub fn first(pack: &Arc<Pack>, place: u32) -> Self {
+        Self { pack: Arc::clone(pack), place }
+    }
+
+    /// Whether the job has ended.
+    pub fn has_ended(&self) -> bool {
+        self.pack.lock().find(self.place).is_some()
+    }
+
+    /// Calls `read` with the result of the job, and with what its output left outside, if it has ended.
+    pub(crate) fn peek<R>(
+        &self,
+        read: impl FnOnce(Result<&[u8], &JobError>, &Blobs) -> R,
+    ) -> Option<R> {
+        // Not under the lock: what is read is decoded, by code of others.
+        let piece = self.pack.lock().find(self.place).map(|kept| Arc::clone(&kept.piece))?;
+        Some(read(piece.result(self.place), &piece.blobs))
+    }
+
+    /// Notes the end of the job under this number: at once if it is there already.
+    pub(crate) fn watch_by_arrivals(&self, arrivals: &Arc<Arrivals>, number: usize) {
+        let mut state = self.pack.lock();
+        if state.find(self.place).is_some() {
+            drop(state);
+            return arrivals.push(number);
+        }
+        let watchers = &mut state.watchers;
+        if watchers.len() == watchers.capacity() {
+            // Who asks again and again, and does not wait for the end, leaves nothing behind.
+            watchers.retain(|(_, arrivals, _)| arrivals.strong_count() > 0);
+        }
+        watchers.push((self.place, Arc::downgrade(arrivals), number));
+    }
+
+    /// The cell of the job.
+    pub(crate) fn cell(&self) -> Arc<Cell> {
+        let mut state = self.pack.lock();
+        let Some(piece) = state.find(self.place).map(|kept| Arc::clone(&kept.piece)) else {
+            return Arc::clone(state.cells.entry(self.place).or_default());
+        };
+        drop(state);
+        let cell = Cell::default();
+        cell.fill(self.pack.settlement(&piece, self.place));
+        Arc::new(cell)
+    }
+}
+
+/// One claim more.
+impl Clone for Claim {
+    fn clone(&self) -> Self {
+        let mut state = self.pack.lock();
+        match state.find(self.place) {
+            Some(kept) => kept.claims += 1,
+            None => *state.claims.entry(self.place).or_default() += 1,
+        }
+        drop(state);
+        Self::first(&self.pack, self.place)
+    }
+}
+
+/// One claim less.
+impl Drop for Claim {
+    fn drop(&mut self) {
+        let mut state = self.pack.lock();
+        let Some(kept) = state.find(self.place) else {
+            *state.claims.entry(self.place).or_default() -= 1;
+            return;
+        };
+        kept.claims -= 1;
+        if kept.claims == 0 {
+            let first = kept.piece.first;
+            let unwanted = state.pieces.remove(&first);
+            // Not under the lock: it may be large.
+            drop(state);
+            drop(unwanted);
+        }
+    }
+}
+
 impl State {
-    fn find(&self, place: u32) -> Option<Arc<Piece>> {
-        let (_, piece) = self.pieces.range(..=place).next_back()?;
-        (place < piece.first + piece.count).then(|| Arc::clone(piece))
+    /// The ends among which is that of the job in this place, if it has ended.
+    fn find(&mut self, place: u32) -> Option<&mut Kept> {
+        let (_, kept) = self.pieces.range_mut(..=place).next_back()?;
+        (place < kept.piece.first + kept.piece.count).then_some(kept)
     }
 }
 
@@ -194,15 +256,6 @@ impl Piece {
         let mark = &marks[(place - self.first) as usize];
         let (elapsed, output) = take(&mut &outputs[mark.offset..]);
         (mark.before, elapsed, output)
-    }
-}
-
-/// What was a large output serves again.
-impl Drop for Piece {
-    fn drop(&mut self) {
-        if let Ok(Outputs::One(output)) = &mut self.outputs {
-            buffers::give(std::mem::take(output));
-        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock, PoisonError};
 
 use brigade_protocol::id::JobId;
 use brigade_protocol::message::{Form, Hello};
-use brigade_task::pack::Pack;
+use brigade_task::pack::Claim;
 
 use super::{Message, Submission, runs};
 use crate::scheduler::Failure;
@@ -64,22 +64,22 @@ impl Inbox {
     }
 
     /// Submits a plain call, with the next id: `begin` begins a run for it, if it cannot join the last one,
-    /// or tells why there can be none. Gives the id, and where the end will be.
+    /// or tells why there can be none. Gives the id, and the claim to its end.
     pub(crate) fn gather(
         &self,
         next_id: impl FnOnce() -> JobId,
         kind: (&str, Form),
         arguments: &[u8],
         begin: impl FnOnce(JobId) -> (runs::Entry, Option<Failure>),
-    ) -> (JobId, Arc<Pack>, u32) {
+    ) -> (JobId, Claim) {
         let mut gathered = self.gathered();
         let job = next_id();
         let last = if gathered.open { gathered.runs.back_mut() } else { None };
-        if let Some((pack, place)) = last.and_then(|run| run.push(job, kind, arguments)) {
-            return (job, pack, place);
+        if let Some(claim) = last.and_then(|run| run.push(job, kind, arguments)) {
+            return (job, claim);
         }
         let (mut run, refused) = begin(job);
-        let (pack, place) = run.push(job, kind, arguments).expect("it was begun for this call");
+        let claim = run.push(job, kind, arguments).expect("it was begun for this call");
         if let Some(failure) = refused {
             drop(gathered);
             run.refuse(&failure);
@@ -90,7 +90,7 @@ impl Inbox {
             drop(gathered);
             self.see_whether_it_is_over();
         }
-        (job, pack, place)
+        (job, claim)
     }
 
     /// The run to which this message belongs.

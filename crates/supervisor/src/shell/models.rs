@@ -15,7 +15,7 @@ use brigade_task::cell::Cell;
 use brigade_task::ends::Outputs;
 use brigade_task::host::{Call, Host, RunHost};
 use brigade_task::outside::Blobs;
-use brigade_task::pack::{Circumstances, Pack};
+use brigade_task::pack::{Circumstances, Claim};
 use brigade_task::{Job, Settlement};
 use loom::thread;
 
@@ -85,18 +85,10 @@ fn succeed(mut run: runs::Entry) -> u32 {
     run.count
 }
 
-fn call(shared: &Shared) -> (JobId, Origin) {
+fn call(shared: &Shared) -> (JobId, Claim) {
     let task = Cow::Borrowed("task");
     let (task, form, arguments) = (&task, Form::Json, &b"[]"[..]);
-    let (job, pack, place) = shared.submit_call(Call { task, known: None, form, arguments });
-    (job, (pack, place))
-}
-
-/// Where a call's end will be.
-type Origin = (Arc<Pack>, u32);
-
-fn has_ended((pack, place): &Origin) -> bool {
-    pack.has(*place)
+    shared.submit_call(Call { task, known: None, form, arguments })
 }
 
 /// Two submit calls, which may join each other, while the loop ends.
@@ -110,7 +102,7 @@ fn calls_that_are_submitted_while_the_pool_ends_are_settled() {
         });
         run_loop(&shared.inbox, closing, 1);
         let calls = submitters.map(|submitter| submitter.join().unwrap());
-        assert!(calls.iter().all(|(_, origin)| has_ended(origin)), "a call is lost");
+        assert!(calls.iter().all(|(_, claim)| claim.has_ended()), "a call is lost");
         assert_ne!(calls[0].0, calls[1].0, "each has an id of its own");
         assert_eq!(shared.inbox.receiver().try_recv().err(), Some(TryRecvError::Empty));
     });
@@ -125,11 +117,11 @@ fn nothing_overtakes_the_call_that_it_is_about() {
         let submitters = [true, false].map(|is_cancelled| {
             let shared = Arc::clone(&shared);
             thread::spawn(move || {
-                let (job, origin) = call(&shared);
+                let (job, claim) = call(&shared);
                 if is_cancelled {
                     shared.cancel_later(vec![job]);
                 }
-                origin
+                claim
             })
         });
         let (mut ended, mut seen) = (0, None);
@@ -144,8 +136,8 @@ fn nothing_overtakes_the_call_that_it_is_about() {
                 _ => unreachable!("nobody sends anything else"),
             }
         }
-        let origins = submitters.map(|submitter| submitter.join().unwrap());
-        assert!(origins.iter().all(has_ended));
+        let claims = submitters.map(|submitter| submitter.join().unwrap());
+        assert!(claims.iter().all(Claim::has_ended));
         drop(closing);
     });
 }

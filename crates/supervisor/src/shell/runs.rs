@@ -12,7 +12,7 @@ use brigade_protocol::message::Form;
 use brigade_task::ends::{Ends, Outputs};
 use brigade_task::host::{MOST_BYTES, MOST_JOBS};
 use brigade_task::outside::Blobs;
-use brigade_task::pack::{Circumstances, Pack};
+use brigade_task::pack::{Circumstances, Claim, Pack};
 
 use crate::scheduler::{Limits, Time};
 
@@ -95,13 +95,13 @@ impl Entry {
         }
     }
 
-    /// Adds a call of this id, if it can be the next one; tells where its end will be.
+    /// Adds a call of this id, if it can be the next one; gives the claim to its end.
     pub(crate) fn push(
         &mut self,
         job: JobId,
         (name, form): (&str, Form),
         arguments: &[u8],
-    ) -> Option<(Arc<Pack>, u32)> {
+    ) -> Option<Claim> {
         let Target::Futures(pack) = &self.target else { return None };
         let goes_on = self.first.0 + u64::from(self.count) == job.0
             && self.count < MOST_JOBS
@@ -111,13 +111,13 @@ impl Entry {
         if !goes_on {
             return None;
         }
-        let place = self.count;
+        let claim = Claim::first(pack, self.count);
         codec::push_bytes(arguments, &mut self.arguments);
         self.offsets.push(offset(self.arguments.len()));
         self.open.push(true);
-        (self.count, self.left) = (place + 1, place + 1);
+        (self.count, self.left) = (self.count + 1, self.left + 1);
         self.longest = self.longest.max(arguments.len());
-        Some((Arc::clone(pack), place))
+        Some(claim)
     }
 
     /// The arguments of so many jobs from this place on, each with its length before it.
