@@ -9,9 +9,10 @@ use crate::cell::{Cell, Settlement};
 use crate::future::{Future, Read};
 use crate::handle::{Awaitable, Reserved};
 use crate::host::{Admission, Host, Submission};
-use crate::job::{Arguments, Job, Ready};
+use crate::job::{Arguments, Job};
 use crate::map::{Map, MapUnordered};
 use crate::origin::Origin;
+use crate::ready::Ready;
 use crate::scope::{self, Scope};
 
 /// What takes jobs: a process pool, a thread pool, or, inside a task, its [`Context`](crate::Context).

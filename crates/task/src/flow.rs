@@ -17,8 +17,9 @@ use crate::bulk::Bulk;
 use crate::executor::{called, prepare, submit_call};
 use crate::future::Future;
 use crate::host::{Admission, Host, Submission};
-use crate::job::{Arguments, Job, Ready};
+use crate::job::{Arguments, Job};
 use crate::pace::Pace;
+use crate::ready::Ready;
 
 /// The most bytes of arguments that are undelivered.
 const MOST_BYTES: usize = 8 * 1024 * 1024;

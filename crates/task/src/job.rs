@@ -1,9 +1,7 @@
 //! A job: one call of a task, with its arguments and how often and how long it may be tried.
 
 use std::borrow::Cow;
-use std::cell::Cell as Scratch;
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use brigade_protocol::codec;
@@ -14,12 +12,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::blob::outside::{self, Blobs, Encoding};
-use crate::bound::Permit;
-use crate::cell::Cell;
 use crate::context::Context;
 use crate::handle::{self, Handles};
-use crate::host::{Call, LONGEST, Submission};
 use crate::panics;
+use crate::ready::Ready;
 use crate::task::Task;
 
 /// The longest label, in bytes; a longer one is cut.
@@ -385,10 +381,9 @@ impl<T, A: Arguments> Job<T, A> {
     /// With its arguments encoded.
     pub(crate) fn ready(self) -> Ready<T> {
         let Self { task, known, form, arguments, options, decode } = self;
-        let mut bytes = SCRATCH.take();
-        let ((encoded, handles), blobs) = collect(|| arguments.encode_into(&mut bytes));
-        let arguments = encoded.map(|()| bytes);
-        Ready { task, known, form, arguments, handles, blobs, options, decode }
+        Ready::new((task, known, form, decode), options, |bytes| {
+            collect(|| arguments.encode_into(bytes))
+        })
     }
 
     /// What there is to know of it besides its arguments, if it has no options.
@@ -414,69 +409,6 @@ impl<T, A: Arguments> Job<T, A> {
     #[doc(hidden)]
     pub fn size_hint(&self) -> usize {
         self.arguments.size_hint()
-    }
-}
-
-/// The most bytes of a buffer that serves again.
-const MOST_SCRATCH: usize = 256;
-
-thread_local! {
-    /// Where arguments are encoded of which nobody keeps the buffer.
-    static SCRATCH: Scratch<Vec<u8>> = const { Scratch::new(Vec::new()) };
-}
-
-/// A job whose arguments are encoded.
-pub(crate) struct Ready<T> {
-    task: Cow<'static, str>,
-    known: Option<&'static Task>,
-    form: Form,
-    arguments: Result<Vec<u8>, TaskError>,
-    handles: Handles,
-    blobs: Blobs,
-    options: Option<Box<Options>>,
-    decode: Decode<T>,
-}
-
-impl<T> Ready<T> {
-    /// It as a call that can travel in a run, if it is one.
-    pub(crate) fn as_call(&self) -> Option<Call<'_>> {
-        let arguments = self.arguments.as_ref().ok().filter(|bytes| bytes.len() <= LONGEST)?;
-        let is_plain = self.options.is_none() && self.handles.is_empty() && self.blobs.is_empty();
-        let Self { task, known, form, .. } = self;
-        is_plain.then_some(Call { task, known: *known, form: *form, arguments })
-    }
-
-    /// How many bytes of arguments it brings.
-    pub(crate) fn bytes(&self) -> usize {
-        let blobs = usize::try_from(self.blobs.bytes()).unwrap_or(usize::MAX);
-        self.arguments.as_ref().map_or(0, Vec::len).saturating_add(blobs)
-    }
-
-    /// What is needed to read its result. It was submitted as a call.
-    pub(crate) fn called(self) -> (Cow<'static, str>, Decode<T>) {
-        // A large one would be kept by the next job that takes its buffer with it.
-        if let Ok(mut bytes) = self.arguments
-            && bytes.capacity() <= MOST_SCRATCH
-        {
-            bytes.clear();
-            SCRATCH.set(bytes);
-        }
-        (self.task, self.decode)
-    }
-
-    /// It as its host takes it, and what is needed to read its result.
-    pub(crate) fn into_submission(
-        self,
-        job: JobId,
-        cell: Arc<Cell>,
-        permit: Option<Permit>,
-    ) -> (Submission, Cow<'static, str>, Decode<T>) {
-        let Self { task, known, form, arguments, handles, blobs, options, decode } = self;
-        let options = options.map(|options| *options).unwrap_or_default();
-        let name = task.clone();
-        let submission =
-            Submission { job, task, known, form, arguments, blobs, options, handles, cell, permit };
-        (submission, name, decode)
     }
 }
 

@@ -49,6 +49,7 @@ mod os;
 mod pace;
 #[doc(hidden)]
 pub mod pack;
+mod ready;
 mod sync;
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,7 @@
 //! waits for the next packet with it. A run thread with nothing to do takes it, so that the first
 //! job of a frame is run by the thread that received it, without a hand-over. If all run threads
 //! stay busy, the timekeeper asks the stand-in to take it, for recalls must be answered. It looks after a
-//! tick, but not so soon for the first time of all: a stand-in must be hired then.
+//! tick, but not so soon for the first time of all: a stand-in must be hired then (`timekeeper`).
 //!
 //! ```text
 //!             nothing to do                       busy for a tick
@@ -17,12 +17,13 @@
 //! **Sending** is done by the run thread that ends a frame or empties the queue, without a
 //! hand-over. A reply that stays behind while another job starts is the timekeeper's care.
 
+mod timekeeper;
+
 use std::sync::PoisonError;
-use std::time::Duration;
 
 use brigade_protocol::id::Ticket;
-use brigade_task::buffers;
 
+pub(super) use self::timekeeper::{Errand, Watch};
 use super::converse::Conversations;
 use super::packet::Message;
 use super::pending::{Done, Pending};
@@ -36,17 +37,6 @@ use crate::sync::{Condvar, IpcBytesReceiver, Mutex, MutexGuard};
 /// How old a reply may become before it is sent, in nanoseconds; also how often the timekeeper
 /// looks while jobs run.
 const TICK: u64 = 1_000_000;
-
-/// After so many ticks without a packet the timekeeper sleeps until it is roused: as long as
-/// packets keep coming, none of them has to wake it.
-const QUIET_TICKS: u32 = 10;
-
-/// How long a first job may take before a stand-in is hired, if no other waits for it: when many workers
-/// start at once, their first results are not to wait for threads that few of them need.
-const NAP: Duration = Duration::from_millis(10);
-
-/// When nothing has happened for so long, large buffers are not kept any more.
-const LINGER: Duration = Duration::from_secs(1);
 
 /// The desk.
 pub(super) struct Desk {
@@ -104,14 +94,6 @@ pub(super) enum Step {
     Receive(IpcBytesReceiver),
     /// All is done, and no more will come: send what there is and exit.
     Exit,
-}
-
-/// What the timekeeper is to do next.
-pub(super) enum Errand {
-    /// Send what there is.
-    Send,
-    /// Start the stand-in, which is wanted for the first time.
-    HireStandIn,
 }
 
 impl Desk {
@@ -281,50 +263,6 @@ impl Desk {
         self.lock().stopping
     }
 
-    /// Waits until there is something for the timekeeper to do.
-    pub(super) fn next_errand(&self, watch: &mut Watch) -> Errand {
-        let mut state = self.lock();
-        loop {
-            self.ticks.store(watch.tick(), Ordering::Relaxed);
-            let now = clock();
-            let due = state.pending.oldest().map(|ended| ended + TICK);
-            if !state.owed.is_empty() || due.is_some_and(|due| due <= now) {
-                return Errand::Send;
-            }
-            if watch.misses_a_receiver(&state) {
-                if !watch.has_stand_in {
-                    return Errand::HireStandIn;
-                }
-                state.stand_in_wanted = true;
-                self.stand_in.notify_one();
-            }
-            let (may_sleep, may_nap) = (watch.may_sleep(&state), watch.may_nap(&state));
-            if due.is_none() && (may_sleep || may_nap) {
-                state.timekeeper = Timekeeper::Asleep;
-                self.ticks.store(0, Ordering::Relaxed);
-                let patience = match may_sleep {
-                    false => NAP,
-                    true if buffers::are_kept() => LINGER,
-                    true => Duration::MAX,
-                };
-                let woken = self.rouse.wait_timeout(state, patience);
-                let (woken, timeout) = woken.unwrap_or_else(PoisonError::into_inner);
-                state = woken;
-                state.timekeeper = Timekeeper::Awake;
-                if timeout.timed_out() && may_sleep {
-                    // Not under the lock: it takes the system some time.
-                    drop(state);
-                    buffers::release();
-                    state = self.lock();
-                }
-            } else {
-                let patience = Duration::from_nanos(due.map_or(TICK, |due| due - now));
-                let woken = self.rouse.wait_timeout(state, patience);
-                state = woken.unwrap_or_else(PoisonError::into_inner).0;
-            }
-        }
-    }
-
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         // Nothing of a job runs under this lock; a panic of ours ends the worker.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -406,47 +344,5 @@ impl State {
         let since = now();
         lane.start(seq, since);
         Some(since)
-    }
-}
-
-/// What the timekeeper remembers from look to look.
-#[derive(Default)]
-pub(super) struct Watch {
-    received: u64,
-    quiet: u32,
-    ticks: u64,
-    has_stand_in: bool,
-}
-
-impl Watch {
-    /// Counts one look.
-    fn tick(&mut self) -> u64 {
-        self.ticks += 1;
-        self.ticks
-    }
-
-    /// Notes that there is a stand-in now.
-    pub(super) fn hired(&mut self) {
-        self.has_stand_in = true;
-    }
-
-    /// Whether all run threads have been busy since the last look, with nobody receiving.
-    fn misses_a_receiver(&mut self, state: &State) -> bool {
-        let news = std::mem::replace(&mut self.received, state.received) != state.received;
-        self.quiet = if news { 0 } else { self.quiet.saturating_add(1) };
-        !news && state.receiver.is_some() && !state.running.is_empty() && state.idle == 0
-    }
-
-    /// Whether there is nothing to be read behind the first call, as far as is known.
-    fn may_nap(&self, state: &State) -> bool {
-        !self.has_stand_in && state.received <= 1 && state.queue.is_empty()
-    }
-
-    /// Whether nothing can come to need it without rousing it.
-    fn may_sleep(&self, state: &State) -> bool {
-        if state.running.is_empty() {
-            return self.quiet > QUIET_TICKS;
-        }
-        state.receiver.is_none() || state.stand_in_wanted
     }
 }

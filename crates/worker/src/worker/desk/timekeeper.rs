@@ -1,0 +1,119 @@
+//! The timekeeper's part of the desk: what it looks for, and how long it sleeps.
+
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use brigade_task::buffers;
+
+use super::super::clock;
+use super::{Desk, State, TICK, Timekeeper};
+use crate::sync::atomic::Ordering;
+
+/// After so many ticks without a packet the timekeeper sleeps until it is roused: as long as
+/// packets keep coming, none of them has to wake it.
+const QUIET_TICKS: u32 = 10;
+
+/// How long a first job may take before a stand-in is hired, if no other waits for it: when many workers
+/// start at once, their first results are not to wait for threads that few of them need.
+const NAP: Duration = Duration::from_millis(10);
+
+/// When nothing has happened for so long, large buffers are not kept any more.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// What the timekeeper is to do next.
+pub(in crate::worker) enum Errand {
+    /// Send what there is.
+    Send,
+    /// Start the stand-in, which is wanted for the first time.
+    HireStandIn,
+}
+
+impl Desk {
+    /// Waits until there is something for the timekeeper to do.
+    pub(in crate::worker) fn next_errand(&self, watch: &mut Watch) -> Errand {
+        let mut state = self.lock();
+        loop {
+            self.ticks.store(watch.tick(), Ordering::Relaxed);
+            let now = clock();
+            let due = state.pending.oldest().map(|ended| ended + TICK);
+            if !state.owed.is_empty() || due.is_some_and(|due| due <= now) {
+                return Errand::Send;
+            }
+            if watch.misses_a_receiver(&state) {
+                if !watch.has_stand_in {
+                    return Errand::HireStandIn;
+                }
+                state.stand_in_wanted = true;
+                self.stand_in.notify_one();
+            }
+            let (may_sleep, may_nap) = (watch.may_sleep(&state), watch.may_nap(&state));
+            if due.is_none() && (may_sleep || may_nap) {
+                state.timekeeper = Timekeeper::Asleep;
+                self.ticks.store(0, Ordering::Relaxed);
+                let patience = if !may_sleep {
+                    NAP
+                } else if buffers::are_kept() {
+                    LINGER
+                } else {
+                    Duration::MAX
+                };
+                let woken = self.rouse.wait_timeout(state, patience);
+                let (woken, timeout) = woken.unwrap_or_else(PoisonError::into_inner);
+                state = woken;
+                state.timekeeper = Timekeeper::Awake;
+                if timeout.timed_out() && may_sleep {
+                    // Not under the lock: it takes the system some time.
+                    drop(state);
+                    buffers::release();
+                    state = self.lock();
+                }
+            } else {
+                let patience = Duration::from_nanos(due.map_or(TICK, |due| due - now));
+                let woken = self.rouse.wait_timeout(state, patience);
+                state = woken.unwrap_or_else(PoisonError::into_inner).0;
+            }
+        }
+    }
+}
+
+/// What the timekeeper remembers from look to look.
+#[derive(Default)]
+pub(in crate::worker) struct Watch {
+    received: u64,
+    quiet: u32,
+    ticks: u64,
+    has_stand_in: bool,
+}
+
+impl Watch {
+    /// Counts one look.
+    fn tick(&mut self) -> u64 {
+        self.ticks += 1;
+        self.ticks
+    }
+
+    /// Notes that there is a stand-in now.
+    pub(in crate::worker) fn hired(&mut self) {
+        self.has_stand_in = true;
+    }
+
+    /// Whether all run threads have been busy since the last look, with nobody receiving.
+    fn misses_a_receiver(&mut self, state: &State) -> bool {
+        let news = std::mem::replace(&mut self.received, state.received) != state.received;
+        self.quiet = if news { 0 } else { self.quiet.saturating_add(1) };
+        !news && state.receiver.is_some() && !state.running.is_empty() && state.idle == 0
+    }
+
+    /// Whether there is nothing to be read behind the first call, as far as is known.
+    fn may_nap(&self, state: &State) -> bool {
+        !self.has_stand_in && state.received <= 1 && state.queue.is_empty()
+    }
+
+    /// Whether nothing can come to need it without rousing it.
+    fn may_sleep(&self, state: &State) -> bool {
+        if state.running.is_empty() {
+            return self.quiet > QUIET_TICKS;
+        }
+        state.receiver.is_none() || state.stand_in_wanted
+    }
+}
