@@ -4,8 +4,8 @@
 //! millisecond of work, by an estimate for each task that starts at one job and doubles with every
 //! full frame that came back. While the end is in sight no frame holds more than
 //! `remaining / (2 × workers)` (guided self-scheduling: Polychronopoulos and Kuck, 1987), so that the
-//! workers finish together; unless that is less work than it takes to send it. A job that must not be lost (at-most-once) or that has cost a worker has
-//! its frame for itself.
+//! workers finish together; unless that is less work than is worth sending. A job that must not be
+//! lost (at-most-once) or that has cost a worker has its frame for itself.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use super::{Action, Phase, Prefetch, Scheduler, Server, Slot, Time};
 
 /// The work that a frame should hold.
 const FRAME_WORK: Duration = Duration::from_millis(1);
-/// Less work than this is not divided among workers: a frame there and back takes half as long.
+/// Less work than this is not divided among workers: a single job there and back takes nearly as long.
 const GRAIN: Duration = Duration::from_micros(50);
 /// The most jobs in a frame.
 const MOST_JOBS: usize = 1024;
