@@ -256,8 +256,8 @@ impl<T> Future<T> {
     /// Cancels the job unless it has been started, and tells whether it did. A job that merely
     /// waits with a worker is called back. A job that runs goes on, but can see in
     /// [`Context::is_cancelled`](crate::Context::is_cancelled) that it is not wanted any more. Blocks until the
-    /// answer is known, which takes as long as the worker needs to answer, usually well below a
-    /// millisecond. In a callback the answer is not waited for, and false.
+    /// answer is known, which takes as long as the worker needs to answer, usually less than
+    /// ten milliseconds. In a callback the answer is not waited for, and false.
     ///
     /// ```
     /// # use brigade::{ThreadPool, builtin::prime_count};

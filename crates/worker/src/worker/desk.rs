@@ -36,7 +36,7 @@ use crate::sync::{Condvar, IpcBytesReceiver, Mutex, MutexGuard};
 
 /// How old a reply may become before it is sent, in nanoseconds; also how often the timekeeper
 /// looks while jobs run.
-const TICK: u64 = 1_000_000;
+const TICK: u64 = 4_000_000;
 
 /// The desk.
 pub(super) struct Desk {
@@ -130,7 +130,7 @@ impl Desk {
         &self.wire
     }
 
-    /// How often the timekeeper has looked, which it does within each millisecond; zero while it sleeps.
+    /// How often the timekeeper has looked, which it does within each tick; zero while it sleeps.
     pub(super) fn ticks(&self) -> u64 {
         self.ticks.load(Ordering::Relaxed)
     }
