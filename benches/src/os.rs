@@ -4,22 +4,32 @@
 //! parent until it executes the program (what `vfork` does, and `posix_spawn` within), as many at once as are
 //! allowed, and a wait for any of them.
 
-use std::ffi::CString;
+use std::env;
+use std::ffi::{CString, OsString, c_char};
+use std::os::unix::ffi::OsStringExt as _;
+use std::ptr;
 
 use nix::libc;
 use nix::sched::{CloneFlags, clone};
 use nix::sys::wait::{WaitStatus, wait};
 
-/// Runs a program so many times, at most `at_once` of them at a time. It must not be called while this process
-/// has other children that end meanwhile.
+/// Runs a program so many times, at most `at_once` of them at a time, with one argument and the environment of
+/// this process. It must not be called while this process has other children that end meanwhile.
 ///
 /// # Panics
 ///
 /// If one cannot be started, or does not exit with 0.
-pub fn spawn_and_wait(program: &str, times: u64, at_once: u64) {
-    let program = CString::new(program).expect("a path has no zero");
-    let arguments = [program.as_ptr(), std::ptr::null()];
-    let environment = [std::ptr::null()];
+pub fn spawn_and_wait(program: &str, argument: &str, times: u64, at_once: u64) {
+    let words = [program, argument].map(|word| text(word.into()));
+    let arguments = pointers(&words);
+    let environment = env::vars_os().map(|(name, value)| {
+        let [mut variable, value] = [name, value].map(OsString::into_vec);
+        variable.push(b'=');
+        variable.extend(value);
+        text(OsString::from_vec(variable))
+    });
+    let variables: Vec<CString> = environment.collect();
+    let environment = pointers(&variables);
     let mut stack = vec![0_u8; 64 * 1024];
     let (mut started, mut ended) = (0, 0);
     while ended < times {
@@ -45,4 +55,13 @@ pub fn spawn_and_wait(program: &str, times: u64, at_once: u64) {
             ended += 1;
         }
     }
+}
+
+fn text(text: OsString) -> CString {
+    CString::new(text.into_vec()).expect("neither words nor variables have a zero")
+}
+
+/// A list as the system wants it: with a null pointer at its end.
+fn pointers(texts: &[CString]) -> Vec<*const c_char> {
+    texts.iter().map(|text| text.as_ptr()).chain([ptr::null()]).collect()
 }

@@ -1,7 +1,9 @@
 //! `true`, many times, two at once: by the program, by its rivals in the shell, and by a bare loop.
 //!
-//! All start `/bin/true` itself, without a shell in between. The rivals are asked for fewer, because they take
-//! long, and what they take to start themselves is a small part even so.
+//! All start `/bin/true` itself, without a shell in between, with one argument and the same environment: with
+//! the argument it looks whether it is `--help`, for which it loads the locale that the environment names, and
+//! takes half as long again. The rivals are asked for fewer, because they take long, and what they take to start
+//! themselves is a small part even so.
 
 use std::io::{BufWriter, Write as _};
 use std::process::{Command, Stdio};
@@ -24,7 +26,7 @@ pub(crate) fn run(section: &mut Section) {
     let mut contest = Contest::default();
     contest.add(LIMIT, Who::Limit, move || {
         let begin = Instant::now();
-        os::spawn_and_wait(TRUE, times, 2);
+        os::spawn_and_wait(TRUE, "1", times, 2);
         number(times) / begin.elapsed().as_secs_f64()
     });
     if program::offers("command") {
