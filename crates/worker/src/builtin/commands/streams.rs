@@ -126,11 +126,11 @@ fn read_rest(pipe: &PipeReader, mut take: impl FnMut(&[u8]) -> bool) -> io::Resu
     Ok(())
 }
 
-/// Whether there are bytes to be read, or the stream has ended.
+/// Whether there are bytes to be read: the end of the stream alone need not be.
 fn has_more(pipe: &PipeReader) -> io::Result<bool> {
     let mut watched = [PollFd::new(pipe.as_fd(), PollFlags::POLLIN)];
     poll_whole(&mut watched, PollTimeout::ZERO)?;
-    Ok(watched[0].any() != Some(false))
+    Ok(watched[0].revents().is_none_or(|found| found.contains(PollFlags::POLLIN)))
 }
 
 impl Heard {
