@@ -24,6 +24,9 @@ pub const MESSAGE_BUDGET: usize = 56 * 1024;
 /// The most that one call or reply adds to the bytes that it carries.
 pub const OVERHEAD: usize = 40;
 
+/// The most that one call of a run adds.
+pub const OVERHEAD_IN_RUN: usize = 5;
+
 /// Whether a value of so many bytes goes into a message; otherwise it travels in parts.
 ///
 /// ```

@@ -20,7 +20,7 @@ use crate::pack::Claim;
 use crate::task::Task;
 
 /// The most jobs that travel as one run.
-pub const MOST_JOBS: u32 = 1024;
+pub const MOST_JOBS: u32 = 4096;
 
 /// The most bytes of arguments that travel as one run: with this much nothing more is added.
 pub const MOST_BYTES: usize = 48 * 1024;

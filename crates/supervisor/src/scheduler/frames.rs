@@ -9,7 +9,7 @@
 
 use std::time::Duration;
 
-use brigade_protocol::codec::{MESSAGE_BUDGET, OVERHEAD, fits_inline};
+use brigade_protocol::codec::{MESSAGE_BUDGET, OVERHEAD, OVERHEAD_IN_RUN, fits_inline};
 use brigade_protocol::id::{Run, SlotId, TaskId, WorkerId};
 use rustc_hash::FxHashMap;
 
@@ -23,7 +23,7 @@ const FRAME_WORK: Duration = Duration::from_millis(5);
 /// Less work than this is not divided among workers: a single job there and back takes nearly as long.
 const GRAIN: Duration = Duration::from_micros(100);
 /// The most jobs in a frame.
-const MOST_JOBS: usize = 1024;
+const MOST_JOBS: usize = 4096;
 /// What a message costs in the channel's buffer beyond its bytes.
 const FRAME_COST: usize = 2048;
 /// What may be under way to a worker, so that sending never blocks.
@@ -237,7 +237,10 @@ struct Frame {
     runs: Vec<Run>,
     /// How many jobs these are.
     count: usize,
+    /// What it takes of a message.
     bytes: usize,
+    /// What it takes if its jobs are called one by one.
+    loose: usize,
     /// Its only job's arguments travel in parts.
     in_parts: bool,
     /// Its only job must have it for itself.
@@ -263,10 +266,13 @@ impl Frame {
             jobs.take(run, worker);
             self.runs.push(run);
             self.count += count as usize;
+            self.work += expected * count;
             self.in_parts = in_parts;
             self.alone = alone;
-            self.bytes += count as usize * (OVERHEAD + if in_parts { 0 } else { next.size });
-            self.work += expected * count;
+            let (size, count) = (if in_parts { 0 } else { next.size }, count as usize);
+            self.loose += count * (OVERHEAD + size);
+            let is_run = next.plain && self.runs.len() == 1;
+            self.bytes = if is_run { count * (OVERHEAD_IN_RUN + size) } else { self.loose };
             self.timeout = self.timeout.into_iter().chain(next.timeout).min();
         }
     }
@@ -281,7 +287,11 @@ impl Frame {
             return 0;
         }
         let most_now = if alone { 1 } else { self.most.saturating_sub(self.count) };
-        let room = self.room.saturating_sub(self.bytes) / (next.size + OVERHEAD);
+        let room = if next.plain && self.count == 0 {
+            self.room / (next.size + OVERHEAD_IN_RUN)
+        } else {
+            self.room.saturating_sub(self.loose) / (next.size + OVERHEAD)
+        };
         let idle = self.idle.max(1).saturating_sub(self.count);
         let short = FRAME_WORK.saturating_sub(self.work).as_nanos() / expected.as_nanos().max(1);
         let short = usize::try_from(short).unwrap_or(usize::MAX);

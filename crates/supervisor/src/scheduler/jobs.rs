@@ -31,6 +31,8 @@ pub(super) struct Next {
     pub(super) task: TaskId,
     /// Of the arguments of each, at most.
     pub(super) size: usize,
+    /// They may travel as a run.
+    pub(super) plain: bool,
     pub(super) timeout: Option<Time>,
     /// Each has its frame for itself, so that its reply leaves before anything else is started: it must
     /// not be lost, or has cost a worker.
@@ -58,7 +60,7 @@ pub(super) struct Jobs {
 
 impl Jobs {
     pub(super) fn add(&mut self, spec: JobSpec) {
-        let JobSpec { job: first, count, task, size, mut limits, parent } = spec;
+        let JobSpec { job: first, count, task, size, plain, mut limits, parent } = spec;
         if let Some(parent) = parent.and_then(|parent| self.table.get(parent.job)) {
             limits.priority = limits.priority.max(parent.limits.priority);
         }
@@ -66,7 +68,7 @@ impl Jobs {
         let was_reserved =
             reserved.as_ref().is_none_or(|job| matches!(job.place, Place::Reserved(_)));
         debug_assert!(was_reserved, "job {first} submitted twice");
-        let mut job = Job::new(count, task, size, limits, Place::Queued);
+        let mut job = Job { plain, ..Job::new(count, task, size, limits, Place::Queued) };
         if let Some(parent) = parent {
             debug_assert_eq!(count, 1, "jobs of jobs are submitted one by one");
             self.adopt(first, parent.job);
@@ -235,9 +237,10 @@ impl Jobs {
                 if is_here && job.place == Place::Queued {
                     let run = Run { first: Ticket { job: id, attempt: job.begun + 1 }, count };
                     let (task, size, timeout) = (job.task, job.size, job.limits.timeout);
+                    let plain = job.plain.is_some();
                     let alone =
                         job.limits.crash_retries == 0 || job.losses > 0 || !job.crashes.is_empty();
-                    return Some(Next { run, task, size, timeout, alone });
+                    return Some(Next { run, task, size, plain, timeout, alone });
                 }
                 // What is not queued may be in the middle of its run.
                 count = 1;

@@ -144,7 +144,7 @@ enum Slot {
 /// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, max_jobs: None,
 /// # };
 /// # let (limits, parent) = (Limits::default(), None);
-/// # let job = JobSpec { job: JobId(1), count: 1, task: TaskId(0), size: 8, limits, parent };
+/// # let job = JobSpec { job: JobId(1), count: 1, task: TaskId(0), size: 8, plain: None, limits, parent };
 /// let mut scheduler = Scheduler::new(config);
 /// let (now, worker, ticket) = (Time::ZERO, WorkerId(0), Ticket::from(JobId(1)));
 /// let actions = scheduler.handle(now, [Event::Submitted(job)]);
@@ -299,7 +299,7 @@ impl Scheduler {
     /// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, max_jobs: None,
     /// # };
     /// # let (limits, parent) = (Limits::default(), None);
-    /// # let job = JobSpec { job: JobId(1), count: 1, task: TaskId(0), size: 8, limits, parent };
+    /// # let job = JobSpec { job: JobId(1), count: 1, task: TaskId(0), size: 8, plain: None, limits, parent };
     /// # let mut scheduler = Scheduler::new(config);
     /// # let worker = WorkerId(0);
     /// let _ = scheduler.handle(Time::ZERO, [Event::Submitted(job)]);
@@ -321,7 +321,7 @@ impl Scheduler {
     /// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, max_jobs: None,
     /// # };
     /// # let (limits, parent) = (Limits::default(), None);
-    /// # let job = JobSpec { job: JobId(1), count: 1, task: TaskId(0), size: 8, limits, parent };
+    /// # let job = JobSpec { job: JobId(1), count: 1, task: TaskId(0), size: 8, plain: None, limits, parent };
     /// # let mut scheduler = Scheduler::new(config);
     /// # let worker = WorkerId(0);
     /// let _ = scheduler.handle(Time::ZERO, [Event::Submitted(job)]);
@@ -343,7 +343,7 @@ impl Scheduler {
     /// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, max_jobs: None,
     /// # };
     /// # let (limits, parent) = (Limits::default(), None);
-    /// # let job = JobSpec { job: JobId(1), count: 1, task: TaskId(0), size: 8, limits, parent };
+    /// # let job = JobSpec { job: JobId(1), count: 1, task: TaskId(0), size: 8, plain: None, limits, parent };
     /// # let mut scheduler = Scheduler::new(config);
     /// # let worker = WorkerId(0);
     /// # let _ = scheduler.handle(Time::ZERO, []);
@@ -371,7 +371,7 @@ impl Scheduler {
     /// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, max_jobs: None,
     /// # };
     /// # let (limits, parent) = (Limits::default(), None);
-    /// # let job = JobSpec { job: JobId(1), count: 1, task: TaskId(0), size: 8, limits, parent };
+    /// # let job = JobSpec { job: JobId(1), count: 1, task: TaskId(0), size: 8, plain: None, limits, parent };
     /// # let mut scheduler = Scheduler::new(config);
     /// # let worker = WorkerId(0);
     /// # let _ = scheduler.handle(Time::ZERO, []);
@@ -399,7 +399,7 @@ impl Scheduler {
     /// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, max_jobs: None,
     /// # };
     /// # let (limits, parent) = (Limits::default(), None);
-    /// # let job = JobSpec { job: JobId(1), count: 1, task: TaskId(0), size: 8, limits, parent };
+    /// # let job = JobSpec { job: JobId(1), count: 1, task: TaskId(0), size: 8, plain: None, limits, parent };
     /// # let mut scheduler = Scheduler::new(config);
     /// # let worker = WorkerId(0);
     /// # let _ = scheduler.handle(Time::ZERO, []);
@@ -449,7 +449,7 @@ impl Scheduler {
     /// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, max_jobs: None,
     /// # };
     /// # let (limits, parent) = (Limits::default(), None);
-    /// # let job = JobSpec { job: JobId(1), count: 1, task: TaskId(0), size: 8, limits, parent };
+    /// # let job = JobSpec { job: JobId(1), count: 1, task: TaskId(0), size: 8, plain: None, limits, parent };
     /// # let mut scheduler = Scheduler::new(config);
     /// # let worker = WorkerId(0);
     /// # let _ = scheduler.handle(Time::ZERO, []);

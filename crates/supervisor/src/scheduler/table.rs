@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use brigade_protocol::id::{JobId, TaskId, WorkerId};
-use brigade_protocol::message::Exit;
+use brigade_protocol::message::{Exit, Form};
 use rustc_hash::FxHashMap;
 
 use super::queue::Stamp;
@@ -18,6 +18,8 @@ pub(super) struct Job {
     pub(super) task: TaskId,
     /// The bytes of the arguments of each, at most.
     pub(super) size: usize,
+    /// How these are written, if that is all that must be said of it.
+    pub(super) plain: Option<Form>,
     pub(super) limits: Limits,
     pub(super) place: Place,
     /// Its place on the stack, if it was submitted by a job or is waited for by one. Then it is alone.
@@ -48,6 +50,7 @@ impl Job {
             count,
             task,
             size,
+            plain: None,
             limits,
             place,
             stamp: None,
@@ -168,7 +171,8 @@ impl Table {
 /// Whether jobs may travel together: the same calls, with arguments of about the same size.
 fn are_alike(one: &Job, other: &Job) -> bool {
     let rank = |size: usize| size.max(16).next_power_of_two();
-    (one.task, one.limits, rank(one.size)) == (other.task, other.limits, rank(other.size))
+    let kind = |job: &Job| (job.task, job.limits, job.plain, rank(job.size));
+    kind(one) == kind(other)
 }
 
 /// The job that follows on so many.

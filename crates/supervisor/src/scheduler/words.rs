@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use brigade_protocol::id::{JobId, Run, Seq, SlotId, TaskId, Ticket, WorkerId};
-use brigade_protocol::message::{Exit, TaskError};
+use brigade_protocol::message::{Exit, Form, TaskError};
 
 use super::{Failure, Limits, Settled, Time, Why};
 
@@ -14,7 +14,8 @@ use super::{Failure, Limits, Settled, Time, Why};
 /// use brigade_supervisor::scheduler::{Event, JobSpec, Limits};
 ///
 /// let limits = Limits { priority: 1, ..Limits::default() };
-/// let job = JobSpec { job: JobId(42), count: 1, task: TaskId(0), size: 8, limits, parent: None };
+/// let (job, plain, parent) = (JobId(42), None, None);
+/// let job = JobSpec { job, count: 1, task: TaskId(0), size: 8, plain, limits, parent };
 /// let event = Event::Submitted(job);
 /// # assert!(matches!(event, Event::Submitted(_)));
 /// ```
@@ -28,6 +29,9 @@ pub struct JobSpec {
     pub task: TaskId,
     /// The bytes of its arguments, or of the longest.
     pub size: usize,
+    /// If it is a plain call: how its arguments are written. Nothing else must be said of it, so that many
+    /// of them take little more of a message than their arguments.
+    pub plain: Option<Form>,
     /// How long and how often it may be tried, and how soon.
     pub limits: Limits,
     /// The attempt that submitted it, if one did; then it is one job.
@@ -135,7 +139,7 @@ pub enum Ending {
 /// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, max_jobs: None,
 /// # };
 /// # let (limits, parent) = (Limits::default(), None);
-/// # let job = JobSpec { job: JobId(1), count: 1, task: TaskId(0), size: 8, limits, parent };
+/// # let job = JobSpec { job: JobId(1), count: 1, task: TaskId(0), size: 8, plain: None, limits, parent };
 /// # let mut scheduler = Scheduler::new(config);
 /// # let worker = WorkerId(0);
 /// let events = [Event::Submitted(job), Event::CancelRequested { job: JobId(1), kill: false }];
@@ -239,7 +243,7 @@ pub enum Event {
 /// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, max_jobs: None,
 /// # };
 /// # let (limits, parent) = (Limits::default(), None);
-/// # let job = JobSpec { job: JobId(1), count: 1, task: TaskId(0), size: 8, limits, parent };
+/// # let job = JobSpec { job: JobId(1), count: 1, task: TaskId(0), size: 8, plain: None, limits, parent };
 /// # let mut scheduler = Scheduler::new(config);
 /// # let worker = WorkerId(0);
 /// for action in scheduler.handle(Time::ZERO, [Event::Submitted(job)]) {

@@ -258,7 +258,9 @@ impl Core {
         if let Some(reserved) = self.jobs.insert(job, entry) {
             reserved.submission.sink.give_up();
         }
-        self.events.push(Event::Submitted(JobSpec { job, count: 1, task, size, limits, parent }));
+        let plain = None;
+        let job = JobSpec { job, count: 1, task, size, plain, limits, parent };
+        self.events.push(Event::Submitted(job));
     }
 
     /// Jobs that were submitted in a run.
@@ -266,15 +268,10 @@ impl Core {
         entry.submitted = self.clock.now();
         let (job, count) = (entry.first, entry.count);
         let (task, size, limits) = (entry.task, entry.longest, entry.limits);
+        let (plain, parent) = (Some(entry.form), None);
         self.runs.insert(entry);
-        self.events.push(Event::Submitted(JobSpec {
-            job,
-            count,
-            task,
-            size,
-            limits,
-            parent: None,
-        }));
+        let jobs = JobSpec { job, count, task, size, plain, limits, parent };
+        self.events.push(Event::Submitted(jobs));
     }
 
     /// A job is announced, by a client or by an attempt that runs.

@@ -99,7 +99,15 @@ impl World {
 
     fn tell_submitted(&mut self, job: JobId, limits: Limits, parent: Option<Ticket>) {
         let task = TaskId(u32::try_from(job.0 % 2).expect("0 or 1"));
-        self.tell(Event::Submitted(JobSpec { job, count: 1, task, size: 10, limits, parent }));
+        self.tell(Event::Submitted(JobSpec {
+            job,
+            count: 1,
+            task,
+            size: 10,
+            plain: None,
+            limits,
+            parent,
+        }));
     }
 
     fn wait(&mut self, n: usize, jobs: [usize; 2]) {

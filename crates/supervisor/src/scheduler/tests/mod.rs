@@ -14,5 +14,5 @@ mod world;
 /// What all of them speak of.
 mod prelude {
     pub(super) use brigade_protocol::id::{JobId, Run, Seq, SlotId, TaskId, Ticket, WorkerId};
-    pub(super) use brigade_protocol::message::{Exit, TaskError};
+    pub(super) use brigade_protocol::message::{Exit, Form, TaskError};
 }

@@ -62,6 +62,7 @@ impl Pool {
                 count: 1,
                 task,
                 size: 8,
+                plain: None,
                 limits,
                 parent: None,
             })

@@ -45,9 +45,35 @@ fn jobs_that_follow_on_each_other_travel_and_end_together() {
 }
 
 #[test]
+fn plain_calls_take_little_more_of_a_message_than_their_arguments() {
+    let frames = |plain, size| {
+        let mut pool = Pool::new(1);
+        for _ in 0..20 {
+            pool.scheduler.batches.learn(TaskId(0), Duration::from_nanos(100), Some(usize::MAX));
+        }
+        let _ = pool.tell([Event::InputOpened]);
+        let (task, limits, parent) = (TaskId(0), Limits::default(), None);
+        let spec = |(job, count)| {
+            let job = JobId(job);
+            Event::Submitted(JobSpec { job, count, task, size, plain, limits, parent })
+        };
+        let actions = pool.tell([(1, 4096), (10_000, 4096)].map(spec));
+        let sent = actions.iter().filter_map(|action| match action {
+            Action::Dispatch(_, _, runs) => Some(runs.iter().map(|run| run.count).collect()),
+            _ => None,
+        });
+        sent.collect::<Vec<Vec<u32>>>()
+    };
+    let plain = Some(Form::Bincode);
+    assert_eq!(frames(plain, 8), [[4096], [4096]]);
+    assert_eq!(frames(None, 8), [[1194], [1194]], "each with 40 bytes beside its arguments");
+    assert_eq!(frames(plain, 51), [[1024], [1024]]);
+}
+
+#[test]
 fn what_is_less_work_than_to_send_it_is_not_divided() {
     let micros = Duration::from_micros;
-    for (took, frames) in [(micros(1), vec![8]), (micros(25), vec![2, 2, 2, 2])] {
+    for (took, frames) in [(micros(1), vec![8]), (micros(50), vec![2, 2, 2, 2])] {
         let mut pool = Pool::new(4);
         for _ in 0..3 {
             pool.scheduler.batches.learn(TaskId(0), took, Some(usize::MAX));

@@ -57,7 +57,7 @@ fn jobs_of_a_task_that_waits_travel_alone_and_are_not_handed_out_ahead_of_time()
     let mut pool = Pool::new(1);
     let spec = |job, task, parent| {
         let (job, task, limits) = (JobId(job), TaskId(task), Limits::default());
-        Event::Submitted(JobSpec { job, count: 1, task, size: 8, limits, parent })
+        Event::Submitted(JobSpec { job, count: 1, task, size: 8, plain: None, limits, parent })
     };
     let _ = pool.tell((1..=100).map(|job| spec(job, 1, None)));
     for job in 1..=20 {

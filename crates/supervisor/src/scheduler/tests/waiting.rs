@@ -11,7 +11,15 @@ impl Pool {
     fn nest(&mut self, parent: u64, job: u64) -> Vec<Action> {
         let (job, task, limits) = (JobId(job), TaskId(0), Limits::default());
         let parent = Some(first(parent));
-        self.tell([Event::Submitted(JobSpec { job, count: 1, task, size: 8, limits, parent })])
+        self.tell([Event::Submitted(JobSpec {
+            job,
+            count: 1,
+            task,
+            size: 8,
+            plain: None,
+            limits,
+            parent,
+        })])
     }
 
     fn wait(&mut self, worker: WorkerId, job: u64, on: &[u64]) -> Vec<Action> {
@@ -196,7 +204,15 @@ fn what_a_failed_job_submitted_and_waits_with_a_worker_goes_along_too() {
     // Of another task: what is known to wait for others has nothing put behind it.
     let (task, limits, parent) = (TaskId(1), Limits::default(), Some(first(1)));
     let child = |job| {
-        Event::Submitted(JobSpec { job: JobId(job), count: 1, task, size: 8, limits, parent })
+        Event::Submitted(JobSpec {
+            job: JobId(job),
+            count: 1,
+            task,
+            size: 8,
+            plain: None,
+            limits,
+            parent,
+        })
     };
     pool.tell((2..=5).map(child));
     pool.wait(W0, 1, &[2]);
@@ -219,7 +235,15 @@ fn what_is_submitted_in_the_name_of_the_dead_is_cancelled() {
     let (task, limits, parent) = (TaskId(0), Limits::default(), Some(first(1)));
     let actions = pool.tell([
         Event::WorkerExited { worker: W0, exit, with_server: false, lanes, epitaph },
-        Event::Submitted(JobSpec { job: JobId(2), count: 1, task, size: 8, limits, parent }),
+        Event::Submitted(JobSpec {
+            job: JobId(2),
+            count: 1,
+            task,
+            size: 8,
+            plain: None,
+            limits,
+            parent,
+        }),
         Event::Reserved { job: JobId(3), holder: parent },
     ]);
     let ends = settled(&actions);

@@ -363,11 +363,20 @@ impl World {
         let (task, size, parent) = (TaskId(u32::from(count.is_multiple_of(3))), 10, None);
         if together {
             let job = jobs[0];
-            self.tell(Event::Submitted(JobSpec { job, count, task, size, limits, parent }));
+            let plain = Some(Form::Bincode);
+            self.tell(Event::Submitted(JobSpec { job, count, task, size, plain, limits, parent }));
         } else {
             for job in jobs {
                 let count = 1;
-                self.tell(Event::Submitted(JobSpec { job, count, task, size, limits, parent }));
+                self.tell(Event::Submitted(JobSpec {
+                    job,
+                    count,
+                    task,
+                    size,
+                    plain: None,
+                    limits,
+                    parent,
+                }));
             }
         }
     }
