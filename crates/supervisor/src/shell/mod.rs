@@ -15,6 +15,7 @@ mod inbox;
 mod kept;
 #[cfg(all(test, brigade_model))]
 mod models;
+mod poll;
 pub(crate) mod processes;
 pub(crate) mod runs;
 mod settle;
@@ -30,6 +31,7 @@ use brigade_protocol::message::Question as Asked;
 use brigade_task::cell::Cell;
 
 use self::core::{Core, Obituary};
+use self::poll::Poll;
 use self::processes::News;
 use self::settle::Parts;
 use crate::error::{Failure, WorkerInfo};
@@ -37,7 +39,7 @@ use crate::host::{Occupation, occupy};
 use crate::pool::{Shutdown, Snapshot};
 use crate::scheduler::{Action, Ending, Event, Lane, Settled, Time};
 use crate::sync::atomic::{AtomicUsize, Ordering};
-use crate::sync::channel::{RecvTimeoutError, Sender};
+use crate::sync::channel::Sender;
 
 pub(crate) use self::core::{Submission, Work};
 pub(crate) use self::inbox::Inbox;
@@ -161,6 +163,7 @@ struct Shell<C> {
     appetite: Arc<AtomicUsize>,
     /// What clients want to know. It is told when what came before has been decided.
     questions: Vec<Question>,
+    poll: Poll,
 }
 
 /// How things stand.
@@ -242,10 +245,8 @@ impl<C: Crew> Shell<C> {
         let left = deadline.map(|deadline| deadline.saturating_sub(core.clock.now()));
         let patience = self.crew.patience_ends(core);
         let patience = patience.map(|until| until.saturating_duration_since(Instant::now()));
-        let first = match left.into_iter().chain(patience).min() {
-            None => core.inbox.receiver().recv().map_err(|_| RecvTimeoutError::Disconnected),
-            Some(left) => core.inbox.receiver().recv_timeout(left),
-        };
+        let patience = left.into_iter().chain(patience).min();
+        let first = self.poll.receive(core.inbox.receiver(), patience);
         self.crew.lose_patience(core);
         let Ok(first) = first else { return self.core.events.push(Event::TimePassed) };
         self.take(first);

@@ -12,6 +12,7 @@ use rustc_hash::FxHashMap;
 
 use super::core::Core;
 use super::inbox::{Closing, Inbox};
+use super::poll::Poll;
 use super::processes::{
     Board, Processes, Program, Server, ServerDeath, Watch, Wishes, children, system,
     to_standard_error,
@@ -117,7 +118,8 @@ pub(super) fn run<C: Crew + Send + 'static>(
 ) -> Result<Started, StartError> {
     let appetite = Arc::new(AtomicUsize::new(scheduler.appetite()));
     let core = Core::new(scheduler, Arc::clone(&inbox));
-    let shell = Shell { core, crew, appetite: Arc::clone(&appetite), questions: Vec::new() };
+    let (questions, poll) = (Vec::new(), Poll::default());
+    let shell = Shell { core, crew, appetite: Arc::clone(&appetite), questions, poll };
     let closing = Closing(Arc::clone(&inbox));
     let thread = thread::spawn("brigade-loop", move || {
         let _closing = closing;
