@@ -257,7 +257,7 @@ impl<T> Future<T> {
     /// waits with a worker is called back. A job that runs goes on, but can see in
     /// [`Context::is_cancelled`](crate::Context::is_cancelled) that it is not wanted any more. Blocks until the
     /// answer is known, which takes as long as the worker needs to answer, usually less than
-    /// ten milliseconds. In a callback the answer is not waited for, and false.
+    /// twenty milliseconds. In a callback the answer is not waited for, and false.
     ///
     /// ```
     /// # use brigade::{ThreadPool, builtin::prime_count};

@@ -18,9 +18,10 @@ use super::worker::Worker;
 use super::{Action, Phase, Prefetch, Scheduler, Server, Slot, Time};
 
 /// The work that a frame should hold. There are a dozen changes from thread to thread for each frame, which
-/// cost 100 to 150 µs where all processors are busy: of one millisecond a tenth, of five a fortieth.
-const FRAME_WORK: Duration = Duration::from_millis(5);
-/// Less work than this is not divided among workers: a single job there and back takes nearly as long.
+/// cost 100 to 150 µs where all processors are busy: of one millisecond a tenth, of eight a sixtieth.
+/// So much is sent at once only if there is several times as much to do for each worker.
+const FRAME_WORK: Duration = Duration::from_millis(8);
+/// Less work than this is not divided among workers: a single job there and back takes nearly half as long.
 const GRAIN: Duration = Duration::from_micros(100);
 /// The most jobs in a frame.
 const MOST_JOBS: usize = 4096;

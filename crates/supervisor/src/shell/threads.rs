@@ -42,7 +42,7 @@ use crate::sync::channel::{self, Sender};
 use crate::thread_pool::ThreadPoolBuilder;
 
 /// How old a reply may become before it is sent.
-const TICK: Duration = Duration::from_millis(5);
+const TICK: Duration = Duration::from_millis(8);
 
 /// What a thread tells the loop.
 pub(crate) enum Word {

@@ -36,7 +36,7 @@ use crate::sync::{Condvar, IpcBytesReceiver, Mutex, MutexGuard};
 
 /// How old a reply may become before it is sent, in nanoseconds; also how often the timekeeper
 /// looks while jobs run.
-const TICK: u64 = 5_000_000;
+const TICK: u64 = 8_000_000;
 
 /// The desk.
 pub(super) struct Desk {

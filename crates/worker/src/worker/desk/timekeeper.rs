@@ -11,7 +11,7 @@ use crate::sync::atomic::Ordering;
 
 /// After so many ticks without a packet the timekeeper sleeps until it is roused: as long as
 /// packets keep coming, none of them has to wake it.
-const QUIET_TICKS: u32 = 3;
+const QUIET_TICKS: u32 = 2;
 
 /// How long a first job may take before a stand-in is hired, if no other waits for it: when many workers
 /// start at once, their first results are not to wait for threads that few of them need.
