@@ -18,9 +18,11 @@ mod last_lines;
 mod streams;
 mod text;
 
+use std::fs::File;
 use std::io;
 use std::os::unix::process::ExitStatusExt as _;
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus};
+use std::sync::OnceLock;
 
 use brigade_protocol::message::Exit;
 use brigade_task::{Context, task};
@@ -68,7 +70,7 @@ fn run(program: &Text, arguments: &[Text], most: u64) -> Result<Vec<u8>, Reason>
     let mut command = Command::new(program.as_os_str());
     command.args(arguments.iter().map(Text::as_os_str));
     // It holds the writing ends until it is dropped.
-    command.stdin(Stdio::null()).stdout(to_stdout).stderr(to_stderr);
+    command.stdin(nothing().map_err(Reason::Lost)?).stdout(to_stdout).stderr(to_stderr);
     let mut child = command.spawn().map_err(|error| Reason::not_started(program, error))?;
     let heard = os::pidfd(child.id())
         .and_then(|exit| Streams { stdout, stderr }.listen(&exit, || drop(command), most));
@@ -86,6 +88,19 @@ fn run(program: &Text, arguments: &[Text], most: u64) -> Result<Vec<u8>, Reason>
         Exit::Code(0) => Ok(heard.output),
         exit => Err(Reason::Ended { exit, last_words: heard.last_words() }),
     }
+}
+
+/// An empty input. It is opened once: to find `/dev/null` anew takes longer than to start with a copy.
+fn nothing() -> io::Result<File> {
+    static NOTHING: OnceLock<File> = OnceLock::new();
+    let nothing = match NOTHING.get() {
+        Some(nothing) => nothing,
+        None => NOTHING.get_or_init({
+            let opened = File::open("/dev/null")?;
+            || opened
+        }),
+    };
+    nothing.try_clone()
 }
 
 fn exit(status: ExitStatus) -> Exit {
