@@ -25,6 +25,9 @@ const FRAME_WORK: Duration = Duration::from_millis(8);
 const GRAIN: Duration = Duration::from_micros(100);
 /// The most jobs in a frame.
 const MOST_JOBS: usize = 4096;
+/// The most jobs of an input that are read ahead: enough for two frames for each of a few workers. Of more
+/// workers each has a smaller part, so that none is left without.
+pub(super) const MOST_AHEAD: usize = 32_768;
 /// What a message costs in the channel's buffer beyond its bytes.
 const FRAME_COST: usize = 2048;
 /// What may be under way to a worker, so that sending never blocks.
@@ -141,12 +144,10 @@ impl Scheduler {
         self.guided().min(room)
     }
 
-    /// Guided self-scheduling; without a bound while the input is open.
+    /// Guided self-scheduling; while the input is open, by what there may be at once.
     fn guided(&mut self) -> usize {
-        if self.inputs > 0 {
-            return MOST_JOBS;
-        }
-        let share = self.jobs.queued() / (2 * self.config.slots as usize);
+        let remaining = if self.inputs > 0 { MOST_AHEAD } else { self.jobs.queued() };
+        let share = remaining / (2 * self.config.slots as usize);
         share.max(self.jobs.peek().map_or(0, |next| self.batches.grain(next.task)))
     }
 

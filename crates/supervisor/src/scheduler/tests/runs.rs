@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use rustc_hash::FxHashMap;
+
 use super::super::*;
 use super::pool::{MS, Pool, W0, W1, dispatch, first, lane, settled, timeout};
 use super::prelude::*;
@@ -42,6 +44,29 @@ fn jobs_that_follow_on_each_other_travel_and_end_together() {
     let actions = pool.tell([reply(&pool, run(1, 5)), reply(&pool, run(6, 3))]);
     assert_eq!(ends(&actions), [(1, 5), (6, 3)]);
     assert_eq!(pool.scheduler.statistics().succeeded, 8);
+}
+
+#[test]
+fn an_open_input_leaves_something_for_each_worker() {
+    for (slots, most) in [(1, 4096), (8, 2048), (64, 256)] {
+        let mut pool = Pool::new(slots);
+        for _ in 0..20 {
+            pool.scheduler.batches.learn(TaskId(0), Duration::from_micros(1), Some(usize::MAX));
+        }
+        let _ = pool.tell([Event::InputOpened]);
+        let (job, task, size, limits, parent) = (JobId(1), TaskId(0), 8, Limits::default(), None);
+        let count = u32::try_from(pool.scheduler.appetite()).unwrap();
+        let plain = Some(Form::Bincode);
+        let spec = JobSpec { job, count, task, size, plain, limits, parent };
+        let actions = pool.tell([Event::Submitted(spec)]);
+        let mut sent = FxHashMap::<WorkerId, Vec<u32>>::default();
+        for action in actions {
+            let Action::Dispatch(worker, _, runs) = action else { panic!("{action:?}") };
+            sent.entry(worker).or_default().extend(runs.iter().map(|run| run.count));
+        }
+        assert_eq!(sent.len(), slots as usize, "{slots} workers");
+        assert!(sent.values().all(|frames| *frames == [most, most]), "{sent:?}");
+    }
 }
 
 #[test]
