@@ -36,13 +36,13 @@ impl Poll {
         } else {
             None
         };
-        let received = match (found, patience) {
+        let result = match (found, patience) {
             (Some(message), _) => Ok(message),
             (None, Some(patience)) => receiver.recv_timeout(patience),
             (None, None) => receiver.recv().map_err(|_| RecvTimeoutError::Disconnected),
         };
         self.pays = begin.elapsed() < MOMENT;
-        received
+        result
     }
 }
 

@@ -118,8 +118,13 @@ pub(super) fn run<C: Crew + Send + 'static>(
 ) -> Result<Started, StartError> {
     let appetite = Arc::new(AtomicUsize::new(scheduler.appetite()));
     let core = Core::new(scheduler, Arc::clone(&inbox));
-    let (questions, poll) = (Vec::new(), Poll::default());
-    let shell = Shell { core, crew, appetite: Arc::clone(&appetite), questions, poll };
+    let shell = Shell {
+        core,
+        crew,
+        appetite: Arc::clone(&appetite),
+        questions: Vec::new(),
+        poll: Poll::default(),
+    };
     let closing = Closing(Arc::clone(&inbox));
     let thread = thread::spawn("brigade-loop", move || {
         let _closing = closing;
