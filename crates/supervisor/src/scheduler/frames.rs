@@ -19,15 +19,12 @@ use super::{Action, Phase, Prefetch, Scheduler, Server, Slot, Time};
 
 /// The work that a frame should hold. There are a dozen changes from thread to thread for each frame, which
 /// cost 100 to 150 µs where all processors are busy: of one millisecond a tenth, of eight a sixtieth.
-/// So much is sent at once only if there is several times as much to do for each worker.
+/// So much is sent at once only if there is as much for each worker.
 const FRAME_WORK: Duration = Duration::from_millis(8);
 /// Less work than this is not divided among workers: a single job there and back takes nearly half as long.
 const GRAIN: Duration = Duration::from_micros(100);
 /// The most jobs in a frame.
 const MOST_JOBS: usize = 4096;
-/// The most jobs of an input that are read ahead: enough for two frames for each of a few workers. Of more
-/// workers each has a smaller part, so that none is left without.
-pub(super) const MOST_AHEAD: usize = 32_768;
 /// What a message costs in the channel's buffer beyond its bytes.
 const FRAME_COST: usize = 2048;
 /// What may be under way to a worker, so that sending never blocks.
@@ -144,10 +141,11 @@ impl Scheduler {
         self.guided().min(room)
     }
 
-    /// Guided self-scheduling; while the input is open, by what there may be at once.
+    /// Guided self-scheduling. While the input is open, more will come: then it is a fair share of what is
+    /// there now, so that no worker is left without.
     fn guided(&mut self) -> usize {
-        let remaining = if self.inputs > 0 { MOST_AHEAD } else { self.jobs.queued() };
-        let share = remaining / (2 * self.config.slots as usize);
+        let (queued, slots) = (self.jobs.queued(), self.config.slots as usize);
+        let share = if self.inputs > 0 { queued.div_ceil(slots) } else { queued / (2 * slots) };
         share.max(self.jobs.peek().map_or(0, |next| self.batches.grain(next.task)))
     }
 

@@ -434,7 +434,7 @@ impl Scheduler {
     pub fn appetite(&self) -> usize {
         let frame = self.batches.largest().max(usize::from(self.config.threads));
         let slots = self.config.slots as usize;
-        (4 * slots * frame).min(frames::MOST_AHEAD).max(16 * slots)
+        (4 * slots * frame).min(32_768).max(16 * slots)
     }
 
     /// The job that holds this place with this worker.

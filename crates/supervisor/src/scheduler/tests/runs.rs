@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::FxHashSet;
 
 use super::super::*;
 use super::pool::{MS, Pool, W0, W1, dispatch, first, lane, settled, timeout};
@@ -48,24 +48,24 @@ fn jobs_that_follow_on_each_other_travel_and_end_together() {
 
 #[test]
 fn an_open_input_leaves_something_for_each_worker() {
-    for (slots, most) in [(1, 4096), (8, 2048), (64, 256)] {
+    // As much as is read ahead for many workers, and what a small buffer holds for some.
+    for (slots, took, count) in [(64, 1, 32_768), (8, 1000, 20)] {
         let mut pool = Pool::new(slots);
         for _ in 0..20 {
-            pool.scheduler.batches.learn(TaskId(0), Duration::from_micros(1), Some(usize::MAX));
+            let took = Duration::from_micros(took);
+            pool.scheduler.batches.learn(TaskId(0), took, Some(usize::MAX));
         }
         let _ = pool.tell([Event::InputOpened]);
         let (job, task, size, limits, parent) = (JobId(1), TaskId(0), 8, Limits::default(), None);
-        let count = u32::try_from(pool.scheduler.appetite()).unwrap();
         let plain = Some(Form::Bincode);
         let spec = JobSpec { job, count, task, size, plain, limits, parent };
         let actions = pool.tell([Event::Submitted(spec)]);
-        let mut sent = FxHashMap::<WorkerId, Vec<u32>>::default();
-        for action in actions {
-            let Action::Dispatch(worker, _, runs) = action else { panic!("{action:?}") };
-            sent.entry(worker).or_default().extend(runs.iter().map(|run| run.count));
-        }
-        assert_eq!(sent.len(), slots as usize, "{slots} workers");
-        assert!(sent.values().all(|frames| *frames == [most, most]), "{sent:?}");
+        let workers = actions.iter().filter_map(|action| match action {
+            Action::Dispatch(worker, ..) => Some(*worker),
+            _ => None,
+        });
+        let busy: FxHashSet<WorkerId> = workers.collect();
+        assert_eq!(busy.len(), slots as usize, "{count} jobs");
     }
 }
 
