@@ -203,3 +203,18 @@ pub trait Place: Send + Sync {
         u64::MAX
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use brigade_protocol::codec::{OVERHEAD_IN_RUN, push_bytes};
+
+    use super::LONGEST;
+
+    /// The scheduler fills frames by this.
+    #[test]
+    fn a_call_of_a_run_takes_no_more_beside_its_arguments_than_is_counted() {
+        let mut bytes = Vec::new();
+        push_bytes(&[0; LONGEST], &mut bytes);
+        assert!(bytes.len() - LONGEST <= OVERHEAD_IN_RUN, "{}", bytes.len());
+    }
+}

@@ -3,7 +3,7 @@
 use brigade_protocol::message::TaskErrorKind;
 
 use super::super::*;
-use super::pool::{MS, Pool, W0, W1, dispatch, first, lane, settled, tickets, timeout};
+use super::pool::{MS, Pool, W0, W1, dispatch, first, lane, settled, spec, tickets, timeout};
 use super::prelude::*;
 
 #[test]
@@ -330,19 +330,8 @@ fn a_worker_that_does_not_answer_a_recall_is_killed() {
 #[test]
 fn large_arguments_and_jobs_that_must_not_be_lost_have_a_frame_for_themselves() {
     let mut pool = Pool::new(1);
-    let limits = Limits::default();
-    let spec = |job, size| {
-        Event::Submitted(JobSpec {
-            job: JobId(job),
-            count: 1,
-            task: TaskId(0),
-            size,
-            plain: None,
-            limits,
-            parent: None,
-        })
-    };
-    let actions = pool.tell([spec(1, 10_000_000), spec(2, 8), spec(3, 8)]);
+    let submitted = |job, size| Event::Submitted(JobSpec { size, ..spec(job) });
+    let actions = pool.tell([submitted(1, 10_000_000), submitted(2, 8), submitted(3, 8)]);
     assert_eq!(actions, [dispatch(W0, 1, [1]), dispatch(W0, 2, [2])]);
     for crash_retries in [0, 1] {
         let mut pool = Pool::new(1);
@@ -374,19 +363,8 @@ fn large_arguments_do_not_keep_run_threads_idle() {
     let mut tell = |events: Vec<Event>| scheduler.handle(Time::ZERO, events);
     let _ = tell(vec![]);
     let _ = tell(vec![Event::Spawned(W0), Event::WorkerReady(W0)]);
-    let (task, size, limits) = (TaskId(0), 10_000_000, Limits::default());
-    let spec = |job| {
-        Event::Submitted(JobSpec {
-            job: JobId(job),
-            count: 1,
-            task,
-            size,
-            plain: None,
-            limits,
-            parent: None,
-        })
-    };
-    let actions = tell((1..=5).map(spec).collect());
+    let large = |job| Event::Submitted(JobSpec { size: 10_000_000, ..spec(job) });
+    let actions = tell((1..=5).map(large).collect());
     assert_eq!(actions, (1..=4).map(|job| dispatch(W0, job, [job])).collect::<Vec<_>>());
 }
 

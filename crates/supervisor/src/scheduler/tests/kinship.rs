@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::*;
+use super::pool::spec;
 use super::prelude::*;
 use super::process::Process;
 use super::world::{Fate, World};
@@ -99,15 +100,7 @@ impl World {
 
     fn tell_submitted(&mut self, job: JobId, limits: Limits, parent: Option<Ticket>) {
         let task = TaskId(u32::try_from(job.0 % 2).expect("0 or 1"));
-        self.tell(Event::Submitted(JobSpec {
-            job,
-            count: 1,
-            task,
-            size: 10,
-            plain: None,
-            limits,
-            parent,
-        }));
+        self.tell(Event::Submitted(JobSpec { task, limits, parent, ..spec(job.0) }));
     }
 
     fn wait(&mut self, n: usize, jobs: [usize; 2]) {

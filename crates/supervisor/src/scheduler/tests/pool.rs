@@ -11,6 +11,12 @@ pub(super) const MS: Duration = Duration::from_millis(1);
 pub(super) const W0: WorkerId = WorkerId(0);
 pub(super) const W1: WorkerId = WorkerId(1);
 
+/// A job by itself, of task 0, with a few bytes of arguments.
+pub(super) fn spec(job: u64) -> JobSpec {
+    let (job, task, limits) = (JobId(job), TaskId(0), Limits::default());
+    JobSpec { job, count: 1, task, size: 8, plain: None, limits, parent: None }
+}
+
 /// A pool of which every worker is ready, at a time that the test moves on.
 pub(super) struct Pool {
     pub(super) scheduler: Scheduler,
@@ -55,19 +61,8 @@ impl Pool {
         jobs: impl IntoIterator<Item = u64>,
         limits: Limits,
     ) -> Vec<Action> {
-        let task = TaskId(0);
-        let spec = |job| {
-            Event::Submitted(JobSpec {
-                job: JobId(job),
-                count: 1,
-                task,
-                size: 8,
-                plain: None,
-                limits,
-                parent: None,
-            })
-        };
-        self.tell(jobs.into_iter().map(spec))
+        let submitted = |job| Event::Submitted(JobSpec { limits, ..spec(job) });
+        self.tell(jobs.into_iter().map(submitted))
     }
 
     /// A reply to the first attempt at a job that ran from `started` until now.

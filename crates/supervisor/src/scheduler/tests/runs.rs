@@ -5,7 +5,7 @@ use std::time::Duration;
 use rustc_hash::FxHashSet;
 
 use super::super::*;
-use super::pool::{MS, Pool, W0, W1, dispatch, first, lane, settled, timeout};
+use super::pool::{MS, Pool, W0, W1, dispatch, first, lane, settled, spec, timeout};
 use super::prelude::*;
 
 /// A pool whose jobs have been short so far, with so many of them submitted and sent: to the first worker
@@ -56,10 +56,8 @@ fn an_open_input_leaves_something_for_each_worker() {
             pool.scheduler.batches.learn(TaskId(0), took, Some(usize::MAX));
         }
         let _ = pool.tell([Event::InputOpened]);
-        let (job, task, size, limits, parent) = (JobId(1), TaskId(0), 8, Limits::default(), None);
-        let plain = Some(Form::Bincode);
-        let spec = JobSpec { job, count, task, size, plain, limits, parent };
-        let actions = pool.tell([Event::Submitted(spec)]);
+        let run = JobSpec { count, plain: Some(Form::Bincode), ..spec(1) };
+        let actions = pool.tell([Event::Submitted(run)]);
         let workers = actions.iter().filter_map(|action| match action {
             Action::Dispatch(worker, ..) => Some(*worker),
             _ => None,
@@ -77,12 +75,8 @@ fn plain_calls_take_little_more_of_a_message_than_their_arguments() {
             pool.scheduler.batches.learn(TaskId(0), Duration::from_nanos(100), Some(usize::MAX));
         }
         let _ = pool.tell([Event::InputOpened]);
-        let (task, limits, parent) = (TaskId(0), Limits::default(), None);
-        let spec = |(job, count)| {
-            let job = JobId(job);
-            Event::Submitted(JobSpec { job, count, task, size, plain, limits, parent })
-        };
-        let actions = pool.tell([(1, 4096), (10_000, 4096)].map(spec));
+        let run = |(job, count)| Event::Submitted(JobSpec { count, size, plain, ..spec(job) });
+        let actions = pool.tell([(1, 4096), (10_000, 4096)].map(run));
         let sent = actions.iter().filter_map(|action| match action {
             Action::Dispatch(_, _, runs) => Some(runs.iter().map(|run| run.count).collect()),
             _ => None,

@@ -1,7 +1,7 @@
 //! Decisions about workers that cannot be killed.
 
 use super::super::*;
-use super::pool::{MS, Pool, W0, dispatch, first, lane, settled, timeout};
+use super::pool::{MS, Pool, W0, dispatch, first, lane, settled, spec, timeout};
 use super::prelude::*;
 
 #[test]
@@ -55,17 +55,15 @@ fn to_kill_what_runs_on_a_thread_is_to_ask_it() {
 #[test]
 fn jobs_of_a_task_that_waits_travel_alone_and_are_not_handed_out_ahead_of_time() {
     let mut pool = Pool::new(1);
-    let spec = |job, task, parent| {
-        let (job, task, limits) = (JobId(job), TaskId(task), Limits::default());
-        Event::Submitted(JobSpec { job, count: 1, task, size: 8, plain: None, limits, parent })
-    };
-    let _ = pool.tell((1..=100).map(|job| spec(job, 1, None)));
+    let submitted =
+        |job, task, parent| Event::Submitted(JobSpec { task: TaskId(task), parent, ..spec(job) });
+    let _ = pool.tell((1..=100).map(|job| submitted(job, 1, None)));
     for job in 1..=20 {
         let _ = pool.reply(W0, job, pool.now);
     }
     let mut pool = Pool::new(1);
-    assert_eq!(pool.tell([spec(1, 1, None)]), [dispatch(W0, 1, [1])]);
-    let _ = pool.tell((2..=9).map(|job| spec(job, 1, Some(first(1)))));
+    assert_eq!(pool.tell([submitted(1, 1, None)]), [dispatch(W0, 1, [1])]);
+    let _ = pool.tell((2..=9).map(|job| submitted(job, 1, Some(first(1)))));
     let waits = Event::WaitBegan { worker: W0, waiter: first(1), jobs: vec![JobId(9)] };
     let actions = pool.tell([waits]);
     assert_eq!(actions[0], Action::Recall(W0), "what was prefetched before that was known");

@@ -1,7 +1,7 @@
 //! Decisions about jobs that wait for jobs, priorities, kills and the number of workers, as sentences.
 
 use super::super::*;
-use super::pool::{MS, Pool, W0, W1, dispatch, first, lane, settled};
+use super::pool::{MS, Pool, W0, W1, dispatch, first, lane, settled, spec};
 use super::prelude::*;
 
 const W2: WorkerId = WorkerId(2);
@@ -9,17 +9,8 @@ const W2: WorkerId = WorkerId(2);
 impl Pool {
     /// A job submits another.
     fn nest(&mut self, parent: u64, job: u64) -> Vec<Action> {
-        let (job, task, limits) = (JobId(job), TaskId(0), Limits::default());
         let parent = Some(first(parent));
-        self.tell([Event::Submitted(JobSpec {
-            job,
-            count: 1,
-            task,
-            size: 8,
-            plain: None,
-            limits,
-            parent,
-        })])
+        self.tell([Event::Submitted(JobSpec { parent, ..spec(job) })])
     }
 
     fn wait(&mut self, worker: WorkerId, job: u64, on: &[u64]) -> Vec<Action> {
@@ -202,18 +193,8 @@ fn what_a_failed_job_submitted_and_waits_with_a_worker_goes_along_too() {
     let mut pool = Pool::new(1);
     pool.submit([1], Limits { crash_retries: 0, ..Limits::default() });
     // Of another task: what is known to wait for others has nothing put behind it.
-    let (task, limits, parent) = (TaskId(1), Limits::default(), Some(first(1)));
-    let child = |job| {
-        Event::Submitted(JobSpec {
-            job: JobId(job),
-            count: 1,
-            task,
-            size: 8,
-            plain: None,
-            limits,
-            parent,
-        })
-    };
+    let (task, parent) = (TaskId(1), Some(first(1)));
+    let child = |job| Event::Submitted(JobSpec { task, parent, ..spec(job) });
     pool.tell((2..=5).map(child));
     pool.wait(W0, 1, &[2]);
     assert_eq!(pool.ready(W1), [dispatch(W1, 1, [2]), dispatch(W1, 2, [4])]);
@@ -232,18 +213,10 @@ fn what_is_submitted_in_the_name_of_the_dead_is_cancelled() {
     // In one batch, as the loop may hear of it.
     let (exit, epitaph) = (Exit::Signal(9), String::new());
     let lanes = vec![lane(1, Time::ZERO, 0)];
-    let (task, limits, parent) = (TaskId(0), Limits::default(), Some(first(1)));
+    let parent = Some(first(1));
     let actions = pool.tell([
         Event::WorkerExited { worker: W0, exit, with_server: false, lanes, epitaph },
-        Event::Submitted(JobSpec {
-            job: JobId(2),
-            count: 1,
-            task,
-            size: 8,
-            plain: None,
-            limits,
-            parent,
-        }),
+        Event::Submitted(JobSpec { parent, ..spec(2) }),
         Event::Reserved { job: JobId(3), holder: parent },
     ]);
     let ends = settled(&actions);

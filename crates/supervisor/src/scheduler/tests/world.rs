@@ -11,7 +11,7 @@ use brigade_protocol::message::TaskErrorKind;
 
 use super::super::*;
 use super::kinship::Kinship;
-use super::pool::tickets;
+use super::pool::{spec, tickets};
 use super::prelude::*;
 use super::process::{Call, Process};
 
@@ -360,23 +360,15 @@ impl World {
 
     fn submit(&mut self, limits: Limits, count: u32, together: bool) {
         let jobs: Vec<JobId> = (0..count).map(|_| self.new_job(limits)).collect();
-        let (task, size, parent) = (TaskId(u32::from(count.is_multiple_of(3))), 10, None);
+        let task = TaskId(u32::from(count.is_multiple_of(3)));
         if together {
             let job = jobs[0];
             let plain = Some(Form::Bincode);
-            self.tell(Event::Submitted(JobSpec { job, count, task, size, plain, limits, parent }));
+            let run = JobSpec { count, task, plain, limits, ..spec(job.0) };
+            self.tell(Event::Submitted(run));
         } else {
             for job in jobs {
-                let count = 1;
-                self.tell(Event::Submitted(JobSpec {
-                    job,
-                    count,
-                    task,
-                    size,
-                    plain: None,
-                    limits,
-                    parent,
-                }));
+                self.tell(Event::Submitted(JobSpec { task, limits, ..spec(job.0) }));
             }
         }
     }
