@@ -156,7 +156,8 @@ fn plot(section: &mut Section, file: &str, titles: [&str; 4], lines: Vec<Line>) 
         title: title.into(),
         subtitle: subtitle.into(),
         x: Axis::log(x, short),
-        y: Axis::log(y, short),
+        // From nothing, so that a step looks as large as it is.
+        y: Axis::linear(y, short).from(0.0),
         lines,
         guide: None,
     };
