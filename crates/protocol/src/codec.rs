@@ -290,16 +290,33 @@ pub fn push_written<E>(
 /// ```
 #[inline]
 pub fn push_output(elapsed: u64, output: &[u8], buffer: &mut Vec<u8>) {
-    if let (Ok(time @ 0..=250), Ok(length @ 0..=250)) =
-        (u8::try_from(elapsed), u8::try_from(output.len()))
-    {
-        buffer.reserve(2 + output.len());
-        buffer.extend_from_slice(&[time, length]);
+    if let Some((head, used)) = short_head(elapsed, output.len()) {
+        buffer.reserve(used + output.len());
+        buffer.extend_from_slice(&head[..used]);
         buffer.extend_from_slice(output);
         return;
     }
     push(elapsed, buffer);
     push_bytes(output, buffer);
+}
+
+/// What [`push_output`] writes before the output of a short job, if that is short as well: the bytes, and how many
+/// of them count.
+///
+/// ```
+/// use brigade_protocol::codec::{push_output, short_head};
+///
+/// let mut bytes = Vec::new();
+/// push_output(1500, b"done", &mut bytes);
+/// let (head, used) = short_head(1500, 4).expect("it is short");
+/// assert_eq!(bytes, [&head[..used], b"done"].concat());
+/// assert_eq!(short_head(1500, 100_000), None);
+/// ```
+#[inline]
+pub fn short_head(elapsed: u64, length: usize) -> Option<([u8; 4], usize)> {
+    let length = u8::try_from(length).ok().filter(|length| *length <= 250)?;
+    let [low, high] = u16::try_from(elapsed).ok()?.to_le_bytes();
+    Some(if elapsed <= 250 { ([low, length, 0, 0], 2) } else { ([251, low, high, length], 4) })
 }
 
 /// Takes the first of several values off `bytes`; see [`push_bytes`].
@@ -355,16 +372,21 @@ fn push(number: u64, buffer: &mut Vec<u8>) {
 /// Reads what [`push`] wrote.
 #[inline]
 fn pop(bytes: &mut &[u8]) -> Result<u64, DecodeError> {
-    let (number, rest) = match *bytes {
-        [number @ 0..=250, rest @ ..] => (u64::from(*number), rest),
-        [251, low, high, rest @ ..] => (u64::from(u16::from_le_bytes([*low, *high])), rest),
-        _ => {
-            let (number, used) = bincode::decode_from_slice(bytes, config::standard())
-                .map_err(DecodeError::Malformed)?;
-            (number, &bytes[used..])
+    match *bytes {
+        [number @ 0..=250, rest @ ..] => {
+            *bytes = rest;
+            Ok(u64::from(*number))
         }
-    };
-    *bytes = rest;
+        _ => pop_long(bytes),
+    }
+}
+
+/// Reads a number of more than one byte. Apart, so that what reads the short ones is small enough to be inlined.
+#[cold]
+fn pop_long(bytes: &mut &[u8]) -> Result<u64, DecodeError> {
+    let (number, used) =
+        bincode::decode_from_slice(bytes, config::standard()).map_err(DecodeError::Malformed)?;
+    *bytes = &bytes[used..];
     Ok(number)
 }
 
@@ -382,20 +404,15 @@ fn write<T: Serialize + ?Sized, C: config::Config>(
     })
 }
 
+#[inline]
 fn decode_limited<'a, T: Deserialize<'a>, C: config::Config>(
     bytes: &'a [u8],
     config: C,
 ) -> Result<T, DecodeError> {
-    whole(bincode::serde::borrow_decode_from_slice(bytes, config), bytes.len())
-}
-
-fn whole<T>(
-    decoded: Result<(T, usize), bincode::error::DecodeError>,
-    length: usize,
-) -> Result<T, DecodeError> {
-    match decoded {
-        Ok((message, used)) if used == length => Ok(message),
-        Ok((_, used)) => Err(DecodeError::Trailing { extra: length - used }),
-        Err(error) => Err(DecodeError::Malformed(error)),
+    let decoded = bincode::serde::borrow_decode_from_slice(bytes, config);
+    let (message, used) = decoded.map_err(DecodeError::Malformed)?;
+    match bytes.len() - used {
+        0 => Ok(message),
+        extra => Err(DecodeError::Trailing { extra }),
     }
 }

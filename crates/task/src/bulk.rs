@@ -10,6 +10,7 @@ use brigade_protocol::error::{Certificate, JobError};
 use brigade_protocol::id::JobId;
 use brigade_protocol::message::Form;
 
+use crate::blob::outside;
 use crate::ends::{Ends, Piece};
 use crate::host::{Host, LONGEST, MOST_BYTES, MOST_JOBS, SubmittedRun};
 use crate::job::{self, Arguments, Decode, Job, Plain};
@@ -71,6 +72,7 @@ impl<T> Open<T> {
     }
 
     /// Whether a call of this kind, with this number, can be the next of this run.
+    #[inline]
     fn goes_on(&self, number: u64, &(task, known, form, decode): &Plain<'_, T>) -> bool {
         self.number + u64::from(self.count) == number
             && self.count < MOST_JOBS
@@ -98,6 +100,7 @@ impl<T> Bulk<T> {
     }
 
     /// Takes a job that can travel in a run, with its number in the map. False if it can not.
+    #[inline]
     pub(crate) fn push<A: Arguments>(
         &mut self,
         host: &dyn Host,
@@ -110,12 +113,11 @@ impl<T> Bulk<T> {
         }
         let open = self.open.get_or_insert_with(|| Open::new(number, &plain));
         let before = open.arguments.len();
-        let mut is_plain = false;
-        let pushed = push_written(&mut open.arguments, |bytes| {
-            job.encode_plain(bytes).map(|without_handles| is_plain = without_handles)
-        });
         // What cannot be encoded is told in the usual way.
-        let Some(length) = pushed.ok().filter(|length| is_plain && *length <= LONGEST) else {
+        let pushed = push_written(&mut open.arguments, |bytes| {
+            if job.encode_plain(bytes) { Ok(()) } else { Err(()) }
+        });
+        let Some(length) = pushed.ok().filter(|length| *length <= LONGEST) else {
             open.arguments.truncate(before);
             return false;
         };
@@ -157,16 +159,21 @@ impl<T> Bulk<T> {
     }
 
     /// The result of this job, which is the next, if it has ended.
+    #[inline]
     pub(crate) fn deliver(&mut self, number: u64) -> Option<Result<T, JobError>> {
         let sent = self.sent.front()?;
-        let decode = sent.kind.decode;
-        let result = match self.piece.as_mut().and_then(|piece| piece.next(decode)) {
-            Some(result) => result,
-            None => self.piece.insert(self.ends.take(number)?).next(decode)?,
+        if !self.piece.as_ref().is_some_and(Piece::has_more) {
+            self.piece = Some(self.ends.take(number)?);
+        }
+        // What was decoded is taken apart at once: to pass it on whole takes longer than to read it.
+        let result = match self.piece.as_mut()?.next()? {
+            Err(error) => Err(error),
+            Ok((output, blobs)) => match outside::with(blobs, || (sent.kind.decode)(output)) {
+                Err(reason) => Err(sent.unread(number, &reason)),
+                Ok(value) => Ok(value),
+            },
         };
         self.jobs -= 1;
-        let result =
-            result.and_then(|decoded| decoded.map_err(|reason| sent.unread(number, &reason)));
         if number + 1 == sent.number + u64::from(sent.count) {
             self.bytes -= sent.bytes;
             self.sent.pop_front();

@@ -7,7 +7,7 @@ use std::sync::PoisonError;
 use brigade_protocol::codec;
 use brigade_protocol::error::JobError;
 
-use crate::blob::outside::{self, Blobs};
+use crate::blob::outside::Blobs;
 use crate::buffers;
 use crate::sync::thread::{self, Thread};
 use crate::sync::{Mutex, MutexGuard};
@@ -101,11 +101,9 @@ impl Piece {
         self.jobs < self.count
     }
 
-    /// Takes the end of the next job, and reads its output by `decode`; `None` if there are no more.
-    pub(crate) fn next<T>(
-        &mut self,
-        decode: impl FnOnce(&[u8]) -> T,
-    ) -> Option<Result<T, JobError>> {
+    /// Takes the end of the next job: its output, and what that left outside. `None` if there are no more.
+    #[inline]
+    pub(crate) fn next(&mut self) -> Option<Result<(&[u8], &Blobs), JobError>> {
         if !self.has_more() {
             return None;
         }
@@ -121,6 +119,6 @@ impl Piece {
                 output
             }
         };
-        Some(Ok(outside::with(&self.blobs, || decode(output))))
+        Some(Ok((output, &self.blobs)))
     }
 }

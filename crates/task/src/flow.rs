@@ -133,6 +133,11 @@ impl<T, I: Iterator> Flow<T, I> {
     }
 
     /// The next job of the input.
+    #[expect(
+        clippy::inline_always,
+        reason = "a job is large: else it is copied where it is returned"
+    )]
+    #[inline(always)]
     fn pull(&mut self) -> Option<I::Item> {
         if let Some(job) = self.ahead.take() {
             return Some(job);
@@ -268,6 +273,7 @@ impl<T, A: Arguments, I: Iterator<Item = Job<T, A>>> Flow<T, I> {
     }
 
     /// Takes a job into the run that is being filled, if it can be.
+    #[inline]
     fn push_to_run(&mut self, job: &Job<T, A>) -> bool {
         if self.bulk.is_none() {
             return false;

@@ -152,6 +152,12 @@ impl<'de, T> Deserialize<'de> for Handle<T> {
     }
 }
 
+/// Whether there has ever been a handle in this process.
+#[inline]
+pub(crate) fn exist() -> bool {
+    EXIST.load(Ordering::Relaxed)
+}
+
 /// Encodes something, and tells which handles are in it.
 pub(crate) fn collect<R>(encode: impl FnOnce() -> R) -> (R, Handles) {
     if !EXIST.load(Ordering::Relaxed) {

@@ -182,6 +182,7 @@ impl<T: DeserializeOwned> Job<T> {
 }
 
 /// The inverse of what a task's bincode entry does with its result.
+#[inline]
 pub(crate) fn decode_bincode<T: DeserializeOwned>(output: &[u8]) -> Result<T, String> {
     codec::decode_value(output).map_err(|error| error.to_string())
 }
@@ -387,14 +388,20 @@ impl<T, A: Arguments> Job<T, A> {
     }
 
     /// What there is to know of it besides its arguments, if it has no options.
+    #[inline]
     pub(crate) fn plain(&self) -> Option<Plain<'_, T>> {
         self.options.is_none().then_some((&self.task, self.known, self.form, self.decode))
     }
 
-    /// Appends its arguments, and tells whether these are all: no handles, and nothing left outside.
-    pub(crate) fn encode_plain(&self, bytes: &mut Vec<u8>) -> Result<bool, TaskError> {
+    /// Appends its arguments. False if they cannot be encoded, or are not all: there are handles among them,
+    /// or something was left outside.
+    #[inline]
+    pub(crate) fn encode_plain(&self, bytes: &mut Vec<u8>) -> bool {
+        if !handle::exist() && !outside::exist() {
+            return self.arguments.encode_into(bytes).is_ok();
+        }
         let ((encoded, handles), blobs) = collect(|| self.arguments.encode_into(bytes));
-        encoded.map(|()| handles.is_empty() && blobs.is_empty())
+        encoded.is_ok() && handles.is_empty() && blobs.is_empty()
     }
 
     /// What a stream of jobs, which has no cells, needs to know.

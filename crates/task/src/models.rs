@@ -173,7 +173,8 @@ fn the_ends_of_a_run_are_taken_in_order_by_who_waits_for_them() {
                 assert!(park_until(None, || ends.is_there(number)));
             }
             let mut piece = ends.take(number).expect("it is there");
-            assert_eq!(piece.next(<[u8]>::to_vec), Some(Ok(vec![7])));
+            let (output, _) = piece.next().expect("there is one").expect("it succeeded");
+            assert_eq!(output, [7]);
             assert!(!piece.has_more());
         }
         fillers.into_iter().for_each(|filler| filler.join().unwrap());

@@ -59,10 +59,12 @@ impl Pace {
     }
 
     /// It has given an item.
+    #[inline]
     pub(crate) fn step(&mut self) {
         self.step_at(Instant::now, tick);
     }
 
+    #[inline]
     fn step_at(&mut self, now: impl FnOnce() -> Instant, tick: impl FnOnce() -> Tick) {
         self.items += 1;
         let tick = self.fast.then(tick);
@@ -78,6 +80,7 @@ impl Pace {
 }
 
 /// It goes on by some milliseconds at a time.
+#[inline]
 fn tick() -> Tick {
     let now = clock_gettime(ClockId::MonotonicCoarse);
     (now.tv_sec, now.tv_nsec)

@@ -157,9 +157,15 @@ impl From<Vec<u8>> for Encoding {
     }
 }
 
+/// Whether there has ever been a blob in this process.
+#[inline]
+pub fn exist() -> bool {
+    EXIST.load(Ordering::Relaxed)
+}
+
 /// There is a blob now.
 pub(super) fn note_existence() {
-    if !EXIST.load(Ordering::Relaxed) {
+    if !exist() {
         EXIST.store(true, Ordering::Relaxed);
     }
 }
@@ -184,7 +190,7 @@ impl<T> Drop for Noted<T> {
 
 /// Calls `encode`, and gives the blobs beside its result that it left outside.
 pub fn collect<R>(encode: impl FnOnce() -> R) -> (R, Blobs) {
-    if !EXIST.load(Ordering::Relaxed) {
+    if !exist() {
         return (encode(), Blobs::default());
     }
     collect_into(Blobs::default(), encode)
@@ -199,6 +205,7 @@ fn collect_into<R>(blobs: Blobs, encode: impl FnOnce() -> R) -> (R, Blobs) {
 }
 
 /// Calls `decode`, for which these blobs are outside.
+#[inline]
 pub fn with<R>(blobs: &Blobs, decode: impl FnOnce() -> R) -> R {
     if blobs.is_empty() {
         return decode();
@@ -271,14 +278,14 @@ pub fn call<R>(given: Blobs, entry: impl FnOnce() -> R) -> (R, Blobs) {
         GIVEN.take();
     }
     TAKES.set(takes);
-    let left = if EXIST.load(Ordering::Relaxed) { LEFT.take() } else { Blobs::default() };
+    let left = if exist() { LEFT.take() } else { Blobs::default() };
     (result, left)
 }
 
 /// Calls `decode`, which reads the arguments of a task.
 #[inline]
 pub(crate) fn read_arguments<R>(decode: impl FnOnce() -> R) -> R {
-    if !EXIST.load(Ordering::Relaxed) {
+    if !exist() {
         return decode();
     }
     with(&GIVEN.take(), decode)
@@ -290,7 +297,7 @@ pub(crate) fn write_result<R>(encode: impl FnOnce() -> R) -> R {
     if !TAKES.get() {
         return encode();
     }
-    if !EXIST.load(Ordering::Relaxed) {
+    if !exist() {
         return encode();
     }
     let outside = Outside { is_result: true, ..Outside::default() };
