@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use brigade_protocol::codec::{MESSAGE_BUDGET, OVERHEAD};
-use brigade_protocol::id::{JobId, TaskId, Ticket};
+use brigade_protocol::id::{JobId, Seq, TaskId, Ticket};
 use brigade_protocol::message::{TaskError, TaskErrorKind};
 use brigade_task::host::Place;
 use brigade_task::outside::{self, Blobs};
@@ -15,6 +15,7 @@ use super::large::{self, Gathered};
 use super::meter::Meter;
 use super::packet::Call;
 use super::pending::{Done, Output};
+use super::queue::Hand;
 use super::stopwatch::Stopwatch;
 use crate::board::Lane;
 
@@ -44,31 +45,30 @@ impl<'a> Runner<'a> {
         Self { registry, context, max_output, output, blobs, meter, stopwatch }
     }
 
-    /// Runs a call that has been started at `since`. An output that is too large for a message is
-    /// sent at once.
-    ///
-    /// It is inlined, as is what comes before and after it: else the call and its end would be copied
-    /// from place to place, which takes longer than a very short job.
-    #[expect(clippy::inline_always, reason = "asked once, the compiler does not do it")]
-    #[inline(always)]
-    pub(super) fn run(&mut self, call: &Call<'_>, since: u64, lane: &Lane, desk: &Desk) -> Done {
+    /// Runs the call in the hand, which has been started at `since`, and those behind it for which there is
+    /// a lease; tells how the last one ended, which is then in the hand. An output that is too large for a
+    /// message is sent at once.
+    pub(super) fn run(&mut self, hand: &mut Hand, since: u64, lane: &Lane, desk: &Desk) -> Done {
         if self.output.capacity() > KEPT {
             buffers::give(std::mem::take(&mut self.output));
         }
-        self.output.clear();
-        let result = self.attempt(call);
-        let elapsed = self.stopwatch.lap(since, desk.ticks(), clock);
-        lane.finish(call.seq);
+        let mut started = since;
+        let result = self.attempt(hand, &mut started, lane, desk);
+        let Call { ticket, in_run, seq, .. } = hand.call();
+        let (elapsed, result) = match result {
+            Ok(elapsed) => (elapsed, self.check_output()),
+            Err(error) => (self.end(seq, started, lane, desk), Err(error)),
+        };
         let is_inline = self.output.len() <= MESSAGE_BUDGET - OVERHEAD && self.blobs.is_empty();
         let result = match result {
             Err(error) => Err(Box::new(self.complete(*error, elapsed))),
             Ok(()) if is_inline => Ok(Output::Inline),
-            Ok(()) => Ok(self.send_ahead(call.ticket, desk)),
+            Ok(()) => Ok(self.send_ahead(ticket, desk)),
         };
         if result.is_ok() {
             self.meter.succeeded(elapsed);
         }
-        Done { ticket: call.ticket, in_run: call.in_run, started: since, elapsed, result }
+        Done { ticket, in_run, started, elapsed, result }
     }
 
     /// The error of an attempt, with what that used.
@@ -90,23 +90,56 @@ impl<'a> Runner<'a> {
         &self.output
     }
 
-    /// Runs the task. An error is in a box at once: it is as large as a dozen words, and what comes
-    /// back from nearly all jobs is nothing.
-    #[inline]
-    fn attempt(&mut self, call: &Call<'_>) -> Result<(), Box<TaskError>> {
+    /// Runs the task, and tells how long the last call took if it gave an output. Calls under a lease are all
+    /// of one task, and what is put up around one serves all.
+    ///
+    /// An error is in a box at once: it is as large as a dozen words, and what comes back from nearly all
+    /// jobs is nothing.
+    fn attempt(
+        &mut self,
+        hand: &mut Hand,
+        started: &mut u64,
+        lane: &Lane,
+        desk: &Desk,
+    ) -> Result<u64, Box<TaskError>> {
+        let call = hand.call();
         let Some(task) = self.registry.get(call.task) else {
             return Err(Box::new(no_task(call.task)));
         };
-        let Self { context, output, .. } = self;
-        context.renew(call.ticket, call.label);
+        self.context.renew(call.ticket, call.label);
         let given = call.large.map(Gathered::blobs).unwrap_or_default();
-        let (result, blobs) = outside::call(given, || {
-            let run = || (task.entry)(context, call.form, call.arguments, output).map_err(Box::new);
-            panics::catch(run).map_err(Box::new)
-        });
-        context.close();
+        let Self { context, output, stopwatch, max_output, .. } = self;
+        let run = || loop {
+            output.clear();
+            let call = hand.call();
+            (task.entry)(context, call.form, call.arguments, output).map_err(Box::new)?;
+            let elapsed = stopwatch.lap(*started, desk.ticks(), clock);
+            lane.finish(call.seq);
+            // What is not as usual is seen to one by one.
+            let is_usual = output.len() as u64 <= *max_output && !outside::exist();
+            if !(is_usual && desk.lease.go_on(hand, elapsed, output)) {
+                return Ok(elapsed);
+            }
+            *started += elapsed;
+            lane.start(hand.seq(), *started);
+            context.close();
+            context.renew(hand.ticket(), None);
+        };
+        let (result, blobs) = outside::call(given, || panics::catch(run).map_err(Box::new));
+        self.context.close();
         self.blobs = blobs;
-        result??;
+        result?
+    }
+
+    /// The call has failed: how long it took.
+    #[cold]
+    fn end(&mut self, call: Seq, started: u64, lane: &Lane, desk: &Desk) -> u64 {
+        let elapsed = self.stopwatch.lap(started, desk.ticks(), clock);
+        lane.finish(call);
+        elapsed
+    }
+
+    fn check_output(&self) -> Result<(), Box<TaskError>> {
         let length = self.output.len() as u64 + self.blobs.bytes();
         if length > self.max_output {
             return Err(Box::new(too_large(length, self.max_output)));

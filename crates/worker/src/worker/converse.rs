@@ -5,7 +5,6 @@
 //! deadline: it leaves that to the stand-in.
 
 use std::collections::HashMap;
-use std::sync::PoisonError;
 use std::time::Instant;
 
 use brigade_protocol::error::JobError;
@@ -60,6 +59,11 @@ impl Conversations {
         };
         self.mail.insert(ticket, answer);
         Ok(())
+    }
+
+    /// Whether nothing is to be forgotten when an attempt ends.
+    pub(super) fn are_quiet(&self) -> bool {
+        self.mail.is_empty() && self.stops.is_empty()
     }
 
     pub(super) fn accepted(&mut self, count: u32) {
@@ -121,14 +125,13 @@ impl Desk {
                 }
                 (None, None) => {
                     state.conversations.waiting += 1;
-                    state = self.mail.wait(state).unwrap_or_else(PoisonError::into_inner);
+                    state = self.wait(&self.mail, state);
                     state.conversations.waiting -= 1;
                 }
                 (Some(left), receiver) => {
                     state.receiver = receiver;
                     self.rouse(&mut state);
-                    let waited = self.mail.wait_timeout(state, left);
-                    state = waited.unwrap_or_else(PoisonError::into_inner).0;
+                    state = self.wait_at_most(&self.mail, state, left).0;
                 }
             }
         }

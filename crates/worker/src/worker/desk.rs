@@ -1,5 +1,6 @@
 //! What the threads of a worker share: the queue of calls, the replies not sent yet, and who
-//! receives. One lock, taken once per job, and never while a job runs or a message is sent.
+//! receives. One lock, taken once per job, or for many very short ones at once ([`lease`](super::lease)), and
+//! never while a job runs or a message is sent.
 //!
 //! **Receiving** is a role, and the receiver itself the token: whoever takes it out of the desk
 //! waits for the next packet with it. A run thread with nothing to do takes it, so that the first
@@ -20,11 +21,13 @@
 mod timekeeper;
 
 use std::sync::PoisonError;
+use std::time::Duration;
 
-use brigade_protocol::id::Ticket;
+use brigade_protocol::id::{Run, Ticket};
 
 pub(super) use self::timekeeper::{Errand, Watch};
 use super::converse::Conversations;
+use super::lease::{Lease, Past};
 use super::packet::Message;
 use super::pending::{Done, Pending};
 use super::queue::{Hand, Queue, Violation};
@@ -56,6 +59,9 @@ pub(super) struct Desk {
     ticks: AtomicU64,
     /// Whether large values may be offered instead of sent.
     direct: AtomicBool,
+    /// That of the only run thread.
+    pub(super) lease: Lease,
+    may_lease: bool,
 }
 
 pub(super) struct State {
@@ -71,10 +77,12 @@ pub(super) struct State {
     idle: usize,
     /// The attempts that run.
     pub(super) running: Vec<Ticket>,
+    /// The one that ran when there was a lease, and since when: it or one behind it runs now.
+    leased: Option<(Ticket, u64)>,
     pub(super) conversations: Conversations,
     /// Whether the last job took less than a tick.
     quick: bool,
-    stopping: bool,
+    pub(super) stopping: bool,
 }
 
 #[derive(PartialEq)]
@@ -108,6 +116,7 @@ impl Desk {
             received: 0,
             idle: 0,
             running: Vec::new(),
+            leased: None,
             conversations: Conversations::default(),
             quick: true,
             stopping: false,
@@ -122,7 +131,15 @@ impl Desk {
             stops: AtomicBool::new(false),
             ticks: AtomicU64::new(0),
             direct: AtomicBool::new(true),
+            lease: Lease::new(),
+            may_lease: false,
         }
+    }
+
+    /// There is one run thread and no other, which may start several calls under one lease: so calls are
+    /// started in the order of their places all the same.
+    pub(super) fn allow_leases(&mut self) {
+        self.may_lease = true;
     }
 
     /// The way to the supervisor.
@@ -158,6 +175,7 @@ impl Desk {
         }
         self.forget(&mut state, done.ticket);
         state.quick = done.elapsed < TICK;
+        let may_lease = self.may_lease && done.in_run && Lease::is_worth_while(done.elapsed);
         state.pending.push(done, output);
         if state.pending.are_due() || !state.queue.continues(hand) {
             return Step::Send;
@@ -165,7 +183,14 @@ impl Desk {
         // The reply stays behind while the next job runs.
         self.rouse(&mut state);
         match state.start(lane, hand, || now) {
-            Some(since) => Step::Run(since),
+            Some(since) => {
+                let calls = state.queue.behind(hand);
+                if may_lease && calls > 0 && state.conversations.are_quiet() {
+                    state.leased = Some((hand.ticket(), since));
+                    self.lease.grant(hand, calls);
+                }
+                Step::Run(since)
+            }
             None => unreachable!("the queue continues with a call"),
         }
     }
@@ -186,7 +211,7 @@ impl Desk {
                 return Step::Receive(receiver);
             }
             state.idle += 1;
-            state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self.wait(&self.work, state);
             state.idle -= 1;
         }
     }
@@ -254,7 +279,7 @@ impl Desk {
             {
                 return receiver;
             }
-            state = self.stand_in.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self.wait(&self.stand_in, state);
         }
     }
 
@@ -263,9 +288,37 @@ impl Desk {
         self.lock().stopping
     }
 
+    /// Takes the lock, and so revokes the lease if there is one.
+    #[inline]
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         // Nothing of a job runs under this lock; a panic of ours ends the worker.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.revoke(&self.lease);
+        state
+    }
+
+    /// Waits to be notified, and takes the lock as [`lock`](Self::lock) does.
+    pub(super) fn wait<'a>(
+        &self,
+        condition: &Condvar,
+        state: MutexGuard<'a, State>,
+    ) -> MutexGuard<'a, State> {
+        let mut state = condition.wait(state).unwrap_or_else(PoisonError::into_inner);
+        state.revoke(&self.lease);
+        state
+    }
+
+    /// Waits so long at most; tells whether it was as long.
+    pub(super) fn wait_at_most<'a>(
+        &self,
+        condition: &Condvar,
+        state: MutexGuard<'a, State>,
+        patience: Duration,
+    ) -> (MutexGuard<'a, State>, bool) {
+        let waited = condition.wait_timeout(state, patience);
+        let (mut state, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+        state.revoke(&self.lease);
+        (state, timeout.timed_out())
     }
 
     /// Wakes at most so many idle run threads.
@@ -335,6 +388,25 @@ impl Desk {
 }
 
 impl State {
+    /// Sees that all is as if there had been no lease.
+    #[inline]
+    fn revoke(&mut self, lease: &Lease) {
+        if let Some(leased) = self.leased.take() {
+            self.catch_up(leased, &lease.revoke());
+        }
+    }
+
+    /// Takes in what was done under a lease.
+    fn catch_up(&mut self, (first, since): (Ticket, u64), past: &Past<'_>) {
+        if past.jobs > 0 {
+            let run = Run { first, count: past.jobs };
+            self.pending.push_gathered(run, since, past.elapsed, past.outputs());
+            self.queue.pass(past.jobs);
+            self.running.clear();
+            self.running.push(run.part(past.jobs, 1).first);
+        }
+    }
+
     /// Takes the next call into the hand, and notes that it starts now; tells when that is. Under the
     /// lock, so that calls are started in the order of their places.
     #[inline]

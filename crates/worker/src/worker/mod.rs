@@ -21,6 +21,7 @@ mod desk;
 mod growth;
 mod initialize;
 mod large;
+mod lease;
 mod meter;
 #[cfg(all(test, brigade_model))]
 mod models;
@@ -87,7 +88,11 @@ pub(crate) fn run(birth: Birth<'_>) -> ! {
     let wire = Wire::new(ends.replies);
     wire.ready();
     // A worker never returns, so what its threads share lives as long as they do.
-    let desk: &'static Desk = Box::leak(Box::new(Desk::new(ends.jobs, wire)));
+    let mut desk = Desk::new(ends.jobs, wire);
+    if spawn.threads == 1 {
+        desk.allow_leases();
+    }
+    let desk: &'static Desk = Box::leak(Box::new(desk));
     if !spawn.direct {
         desk.forbid_direct();
     }

@@ -7,13 +7,16 @@ use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 
 use brigade_protocol::codec;
-use brigade_protocol::id::{JobId, Seq, TaskId, Ticket};
-use brigade_protocol::message::{Call, Form, Frame, FromWorker, Question, ToWorker, Value};
+use brigade_protocol::id::{JobId, Run, Seq, TaskId, Ticket};
+use brigade_protocol::message::{
+    Call, Calls, Form, Frame, FromWorker, Outputs, Question, ToWorker, Value,
+};
 use loom::thread::{self, JoinHandle};
 
 use super::converse::Answer;
 use super::desk::{Desk, Step};
 use super::growth::Growth;
+use super::packet::Message;
 use super::pending::{Done, Output};
 use super::queue::Hand;
 use super::threads::receive_or_die;
@@ -47,8 +50,14 @@ struct Worker {
 }
 
 fn worker(calls: u64) -> (Worker, Arc<Supervisor>) {
+    worker_with(calls, |_| ())
+}
+
+fn worker_with(calls: u64, prepare: impl FnOnce(&mut Desk)) -> (Worker, Arc<Supervisor>) {
     let ((jobs, receiver), (sender, replies)) = (sync::channel(), sync::channel());
-    let desk = Arc::new(Desk::new(receiver, Wire::new(sender)));
+    let mut desk = Desk::new(receiver, Wire::new(sender));
+    prepare(&mut desk);
+    let desk = Arc::new(desk);
     let supervisor = Arc::new(Supervisor { jobs, replies, back: Mutex::default() });
     let own = Arc::clone(&supervisor);
     (Worker { desk, supervisor: own, calls, has_exited: Arc::default() }, supervisor)
@@ -56,6 +65,11 @@ fn worker(calls: u64) -> (Worker, Arc<Supervisor>) {
 
 fn ticket(seq: u64) -> Ticket {
     JobId(100 + seq).into()
+}
+
+/// What the job of this attempt gives.
+fn output(ticket: Ticket) -> [u8; 1] {
+    [ticket.job.0.to_le_bytes()[0]]
 }
 
 impl Supervisor {
@@ -76,6 +90,15 @@ impl Supervisor {
         self.send(&ToWorker::Frame(Frame { first, calls: calls.collect() }));
     }
 
+    /// Sends a run of so many calls.
+    fn send_run(&self, count: u32) {
+        let (first, run) = (Seq(1), Run { first: ticket(1), count });
+        let (task, form) = (TaskId(0), Form::Bincode);
+        // Of each the length of its arguments, which are nothing.
+        let arguments = &vec![0; count as usize];
+        self.send(&ToWorker::Run(Calls { first, run, task, form, arguments }));
+    }
+
     /// Answers as many questions.
     fn answer(&self, questions: usize) {
         let mut answered = 0;
@@ -94,6 +117,13 @@ impl Supervisor {
             FromWorker::Ask { asker, .. } => return Some(asker),
             FromWorker::Replies(replies) => back.extend(replies.iter().map(|reply| reply.ticket)),
             FromWorker::Returned(tickets) => back.extend(tickets),
+            FromWorker::Ran(Outputs { run, mut outputs, .. }) => {
+                for ticket in run.tickets() {
+                    assert_eq!(codec::take_output(&mut outputs).unwrap(), (0, &output(ticket)[..]));
+                    back.push(ticket);
+                }
+                assert!(outputs.is_empty());
+            }
             _ => {}
         }
         None
@@ -109,11 +139,22 @@ impl Worker {
         loop {
             match step {
                 Step::Run(started) => {
-                    let ticket = hand.call().ticket;
-                    job(desk, ticket);
-                    let (elapsed, result) = (0, Ok(Output::Inline));
-                    let done = Done { ticket, in_run: false, started, elapsed, result };
-                    step = desk.go_on(&lane, &mut hand, done, &[]);
+                    let last = loop {
+                        let call = hand.call();
+                        let (ticket, in_run) = (call.ticket, call.in_run);
+                        job(desk, ticket);
+                        if !desk.lease.go_on(&mut hand, 0, &output(ticket)) {
+                            break Done {
+                                ticket,
+                                in_run,
+                                started,
+                                elapsed: 0,
+                                result: Ok(Output::Inline),
+                            };
+                        }
+                    };
+                    let output = output(last.ticket);
+                    step = desk.go_on(&lane, &mut hand, last, &output);
                     continue;
                 }
                 Step::Send => desk.send(),
@@ -175,6 +216,44 @@ fn what_is_called_back_is_given_back_or_answered() {
         supervisor.send(&ToWorker::Recall);
         supervisor.send(&ToWorker::Stop);
         threads.into_iter().for_each(|thread| thread.join().unwrap());
+    });
+}
+
+/// A run thread that goes on without the lock, while another thread sends what there is to be sent.
+#[test]
+fn what_was_done_under_a_lease_is_sent_once() {
+    model(2, || {
+        let (worker, supervisor) = worker_with(4, Desk::allow_leases);
+        supervisor.send_run(4);
+        supervisor.send(&ToWorker::Stop);
+        let desk = Arc::clone(&worker.desk);
+        let timekeeper = thread::spawn(move || desk.send());
+        worker.serve(|_, _| ());
+        timekeeper.join().unwrap();
+    });
+}
+
+/// The supervisor wants back what has not been started, while a run thread starts one after the other.
+#[test]
+fn what_is_called_back_under_a_lease_is_given_back_or_answered() {
+    model(2, || {
+        let (worker, supervisor) = worker_with(4, Desk::allow_leases);
+        supervisor.send_run(4);
+        supervisor.send(&ToWorker::Recall);
+        supervisor.send(&ToWorker::Stop);
+        let desk = Arc::clone(&worker.desk);
+        let stand_in = thread::spawn(move || {
+            let mut state = desk.lock();
+            let mut receiver = if state.stopping { None } else { state.receiver.take() };
+            drop(state);
+            while let Some(held) = receiver.take() {
+                let message = receive_or_die(&held);
+                let is_last = matches!(message, Message::Stop);
+                receiver = desk.take_in_by_stand_in(held, message).filter(|_| !is_last);
+            }
+        });
+        worker.serve(|_, _| ());
+        stand_in.join().unwrap();
     });
 }
 

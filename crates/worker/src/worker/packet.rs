@@ -181,6 +181,11 @@ impl Packet {
         }
     }
 
+    /// Whether the calls are consecutive jobs of one task.
+    pub(super) fn is_run(&self) -> bool {
+        matches!(self.calls, Calls::Run { .. })
+    }
+
     /// The place of a call in the order of all calls.
     pub(super) fn seq(&self, index: usize) -> Seq {
         Seq(self.first.0 + index as u64)

@@ -88,21 +88,40 @@ impl Pending {
     fn push_to_run(&mut self, ticket: Ticket, started: u64, now: u64, output: &[u8]) {
         let before = self.outputs.len();
         push_output(now - started, output, &mut self.outputs);
-        let added = self.outputs.len() - before;
+        self.extend_run(ticket.into(), started, now, self.outputs.len() - before);
+    }
+
+    /// Notes that outputs were added, as an item of their own if they do not go on with the last run.
+    #[inline]
+    fn extend_run(&mut self, added: Run, started: u64, now: u64, bytes: usize) {
         if let Some(Item::Run { run, ended, length, .. }) = self.items.last_mut()
-            && run.part(run.count, 1).first == ticket
+            && run.part(run.count, 1).first == added.first
             && *ended == started
-            && *length + added <= MESSAGE_BUDGET - 2 * OVERHEAD
+            && *length + bytes <= MESSAGE_BUDGET - 2 * OVERHEAD
         {
-            run.count += 1;
+            run.count += added.count;
             *ended = now;
-            *length += added;
-            self.size += added;
+            *length += bytes;
+            self.size += bytes;
             return;
         }
-        let item = Item::Run { run: ticket.into(), started, ended: now, length: added };
+        let item = Item::Run { run: added, started, ended: now, length: bytes };
         self.size += item.size();
         self.items.push(item);
+    }
+
+    /// Adds replies of a run that were gathered elsewhere, with their outputs as [`push_output`] writes them.
+    pub(super) fn push_gathered(
+        &mut self,
+        added: Run,
+        started: u64,
+        elapsed: u64,
+        outputs: impl ExactSizeIterator<Item = u8>,
+    ) {
+        self.oldest.get_or_insert(started);
+        let length = outputs.len();
+        self.outputs.extend(outputs);
+        self.extend_run(added, started, started + elapsed, length);
     }
 
     /// Whether they must be sent before the next job: they fill a message, or the supervisor has an output

@@ -34,8 +34,13 @@ struct Waiting {
 pub(super) struct Hand {
     packet: Option<Arc<Packet>>,
     index: usize,
-    /// Where its arguments are, if it is one of a run.
+    /// Where its arguments are, if it is one of a run, and where those of the next one are to be sought.
     in_run: Range<usize>,
+    cursor: usize,
+    /// How many more calls may be taken under a [`Lease`](super::lease::Lease), and how many bytes of outputs
+    /// were written under it.
+    left: u32,
+    written: usize,
 }
 
 /// What no supervisor sends.
@@ -83,8 +88,9 @@ impl Queue {
         if !hand.holds(&head.packet) {
             hand.packet = Some(Arc::clone(&head.packet));
         }
-        hand.index = head.next;
+        (hand.index, hand.left) = (head.next, 0);
         hand.in_run = head.packet.advance(&mut head.cursor);
+        hand.cursor = head.cursor;
         head.next += 1;
         let seq = head.packet.seq(hand.index);
         if head.next == head.packet.len() {
@@ -102,6 +108,26 @@ impl Queue {
     #[inline]
     pub(super) fn continues(&self, hand: &Hand) -> bool {
         self.frames.front().is_some_and(|head| hand.holds(&head.packet))
+    }
+
+    /// How many calls are behind the one in the hand, in the same run.
+    pub(super) fn behind(&self, hand: &Hand) -> u32 {
+        let head = self.frames.front().filter(|head| hand.holds(&head.packet));
+        head.filter(|head| head.packet.is_run()).map_or(0, |head| {
+            u32::try_from(head.packet.len() - head.next).expect("a run has at most 2^32 jobs")
+        })
+    }
+
+    /// Takes out the next calls, which are of one run: they were started under a lease.
+    pub(super) fn pass(&mut self, calls: u32) {
+        let Some(head) = self.frames.front_mut().filter(|_| calls > 0) else { return };
+        for _ in 0..calls {
+            head.packet.advance(&mut head.cursor);
+        }
+        head.next += calls as usize;
+        if head.next == head.packet.len() {
+            self.frames.pop_front();
+        }
     }
 
     /// Whether this attempt waits here.
@@ -134,6 +160,32 @@ impl Hand {
     pub(super) fn ticket(&self) -> Ticket {
         let packet = self.packet.as_deref().expect("a run thread runs only what it has taken");
         packet.ticket(self.index)
+    }
+
+    /// Its place in the order of all calls.
+    pub(super) fn seq(&self) -> Seq {
+        let packet = self.packet.as_deref().expect("a run thread runs only what it has taken");
+        packet.seq(self.index)
+    }
+
+    /// So many more calls may be taken by [`advance`](Self::advance).
+    pub(super) fn lease(&mut self, calls: u32) {
+        (self.left, self.written) = (calls, 0);
+    }
+
+    /// How many bytes of outputs were written under the lease, if there is one, and a call that it is for.
+    #[inline]
+    pub(super) fn leased(&self) -> Option<usize> {
+        (self.left > 0).then_some(self.written)
+    }
+
+    /// Takes the next call of the run, with now so many bytes written.
+    #[inline]
+    pub(super) fn advance(&mut self, written: usize) {
+        let packet = self.packet.as_deref().expect("a run thread runs only what it has taken");
+        self.in_run = packet.advance(&mut self.cursor);
+        self.index += 1;
+        (self.left, self.written) = (self.left - 1, written);
     }
 
     /// Lets go of the packet.

@@ -70,7 +70,7 @@ fn run_jobs(crew: &Crew<'_>, lane: usize, before_first: impl FnOnce()) -> ! {
     loop {
         match step {
             Step::Run(since) => {
-                let done = runner.run(&hand.call(), since, lane, desk);
+                let done = runner.run(&mut hand, since, lane, desk);
                 if crew.growth.is_news(done.ended()) {
                     // Before the reply, upon which more work might come.
                     desk.wire().grown();

@@ -199,13 +199,19 @@ impl Worker {
 
     /// As [`Worker::send`], in one run.
     pub(crate) fn send_run(&mut self, task: &str, arguments: &[&str]) {
+        let arguments: Vec<&[u8]> = arguments.iter().map(|text| text.as_bytes()).collect();
+        self.send_run_in(Form::Json, task, &arguments);
+    }
+
+    /// With the arguments in this form.
+    pub(crate) fn send_run_in(&mut self, form: Form, task: &str, arguments: &[&[u8]]) {
         let mut packed = Vec::new();
-        for text in arguments {
-            codec::push_bytes(text.as_bytes(), &mut packed);
+        for bytes in arguments {
+            codec::push_bytes(bytes, &mut packed);
         }
         let count = arguments.len().try_into().unwrap();
         let (first, run) = (Seq(self.next), Run { first: JobId(self.next).into(), count });
-        let (task, form, arguments) = (self.task(task), Form::Json, packed.as_slice());
+        let (task, arguments) = (self.task(task), packed.as_slice());
         self.say(&ToWorker::Run(Calls { first, run, task, form, arguments }));
         self.next += u64::from(count);
     }
@@ -341,7 +347,11 @@ impl Gate {
 
     /// The arguments of the task that waits here.
     pub(crate) fn arguments(&self) -> String {
-        format!("[\"{}\"]", self.path.display())
+        format!("[\"{}\"]", self.path())
+    }
+
+    pub(crate) fn path(&self) -> String {
+        self.path.display().to_string()
     }
 
     /// Waits until the task is here, and lets it pass.

@@ -15,6 +15,7 @@ use crate::nesting;
 pub(crate) fn registry() -> Registry {
     let own: &[&'static Task] = &[
         &hold::TASK,
+        &hold_perhaps::TASK,
         &panics::TASK,
         &exit::TASK,
         &kill::TASK,
@@ -38,6 +39,12 @@ pub(crate) fn registry() -> Registry {
 fn hold(path: String) -> u64 {
     drop(fs::File::open(path));
     0
+}
+
+/// As `hold`, if there is a PATH.
+#[task(crate = ::brigade_task, unlisted)]
+fn hold_perhaps(path: Option<String>) -> u64 {
+    path.map_or(0, hold::call)
 }
 
 /// Panics; if NASTY, with a payload that panics once more when it is dropped.

@@ -47,6 +47,7 @@ const TESTS: &[(&str, fn())] = tests! {
     several_run_threads_run_jobs_at_once
     a_run_is_answered_as_one_but_for_what_fails
     a_run_is_given_back_from_where_it_is
+    a_job_that_hangs_among_very_short_ones_keeps_nothing_back
     a_run_without_arguments_for_each_ends_the_worker
     a_recall_gives_back_what_has_not_been_started
     a_recall_of_nothing_is_answered
@@ -233,6 +234,37 @@ fn a_run_is_given_back_from_where_it_is() {
     for job in [1, 2] {
         assert!(heard.contains(&Said::Replies(vec![(job, Ok("0".into()))])), "{heard:?}");
     }
+}
+
+/// Those before it are answered, and those behind it given back.
+fn a_job_that_hangs_among_very_short_ones_keeps_nothing_back() {
+    let mut server = Server::start();
+    let mut worker = server.spawn();
+    let gate = Gate::new();
+    // In the form that is read fastest: that these are very short is the point.
+    let (mut none, mut path) = (Vec::new(), Vec::new());
+    codec::encode_value(&(None::<String>,), &mut none).unwrap();
+    codec::encode_value(&(Some(gate.path()),), &mut path).unwrap();
+    let mut arguments = vec![none.as_slice(); 300];
+    arguments[200] = &path;
+    worker.send_run_in(Form::Bincode, "hold-perhaps", &arguments);
+    let mut answered = Vec::new();
+    while answered.len() < 200 {
+        match worker.hear() {
+            Said::Ran(first, outputs) => {
+                answered.extend((first..).zip(outputs).map(|(job, _)| job));
+            }
+            Said::Replies(replies) => answered.extend(replies.into_iter().map(|(job, _)| job)),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(answered, (1..=200).collect::<Vec<_>>());
+    let lane = server.lanes(&worker)[0];
+    assert_eq!((lane.started, lane.finished), (Seq(201), Seq(200)));
+    worker.say(&ToWorker::Recall);
+    assert_eq!(worker.hear(), Said::Returned((202..=300).collect()));
+    gate.open();
+    assert!(matches!(worker.replies(1)[..], [(201, Ok(_))]));
 }
 
 fn a_run_without_arguments_for_each_ends_the_worker() {

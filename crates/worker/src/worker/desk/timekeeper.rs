@@ -1,6 +1,5 @@
 //! The timekeeper's part of the desk: what it looks for, and how long it sleeps.
 
-use std::sync::PoisonError;
 use std::time::Duration;
 
 use brigade_task::buffers;
@@ -58,11 +57,10 @@ impl Desk {
                 } else {
                     Duration::MAX
                 };
-                let woken = self.rouse.wait_timeout(state, patience);
-                let (woken, timeout) = woken.unwrap_or_else(PoisonError::into_inner);
-                state = woken;
+                let is_over;
+                (state, is_over) = self.wait_at_most(&self.rouse, state, patience);
                 state.timekeeper = Timekeeper::Awake;
-                if timeout.timed_out() && may_sleep {
+                if is_over && may_sleep {
                     // Not under the lock: it takes the system some time.
                     drop(state);
                     buffers::release();
@@ -70,8 +68,7 @@ impl Desk {
                 }
             } else {
                 let patience = Duration::from_nanos(due.map_or(TICK, |due| due - now));
-                let woken = self.rouse.wait_timeout(state, patience);
-                state = woken.unwrap_or_else(PoisonError::into_inner).0;
+                state = self.wait_at_most(&self.rouse, state, patience).0;
             }
         }
     }
