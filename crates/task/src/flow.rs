@@ -139,8 +139,9 @@ impl<T, I: Iterator> Flow<T, I> {
     )]
     #[inline(always)]
     fn pull(&mut self) -> Option<I::Item> {
-        if let Some(job) = self.ahead.take() {
-            return Some(job);
+        // To take what is not there would copy as much.
+        if self.ahead.is_some() {
+            return self.ahead.take();
         }
         if self.pulling {
             self.input = None;

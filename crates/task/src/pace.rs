@@ -12,15 +12,15 @@ const SLOW: Duration = Duration::from_micros(200);
 /// timed together; to see that tick takes a fourth of the time that it takes to read the clock.
 const FAST: Duration = Duration::from_micros(1);
 
-/// What the kernel's coarse clock says, in seconds and nanoseconds.
-type Tick = (i64, i64);
+/// What the kernel's coarse clock says, in nanoseconds.
+type Tick = i64;
 
 /// The pace of one input.
 #[derive(Debug)]
 pub(crate) struct Pace {
     /// When the clock was last read, and the tick then.
     read: Instant,
-    tick: Option<Tick>,
+    tick: Tick,
     /// How many items there were since.
     items: u32,
     fast: bool,
@@ -30,7 +30,7 @@ pub(crate) struct Pace {
 impl Pace {
     /// Of an input that has not been asked for anything.
     pub(crate) fn new() -> Self {
-        Self { read: Instant::now(), tick: None, items: 0, fast: false, slow: false }
+        Self { read: Instant::now(), tick: 0, items: 0, fast: false, slow: false }
     }
 
     /// Whether the last item took long.
@@ -55,7 +55,7 @@ impl Pace {
 
     /// The input is going to be asked, after a pause.
     pub(crate) fn resume(&mut self) {
-        (self.read, self.tick, self.items) = (Instant::now(), Some(tick()), 0);
+        (self.read, self.tick, self.items) = (Instant::now(), tick(), 0);
     }
 
     /// It has given an item.
@@ -67,15 +67,21 @@ impl Pace {
     #[inline]
     fn step_at(&mut self, now: impl FnOnce() -> Instant, tick: impl FnOnce() -> Tick) {
         self.items += 1;
-        let tick = self.fast.then(tick);
-        if tick.is_some() && tick == self.tick {
-            self.slow = false;
-            return;
+        if self.fast {
+            let tick = tick();
+            if tick == self.tick {
+                return;
+            }
+            self.tick = tick;
         }
-        let now = now();
+        self.look(now());
+    }
+
+    #[cold]
+    fn look(&mut self, now: Instant) {
         let each = now.duration_since(self.read) / self.items;
         (self.fast, self.slow) = (each < FAST, each > SLOW);
-        (self.read, self.tick, self.items) = (now, tick, 0);
+        (self.read, self.items) = (now, 0);
     }
 }
 
@@ -83,7 +89,7 @@ impl Pace {
 #[inline]
 fn tick() -> Tick {
     let now = clock_gettime(ClockId::MonotonicCoarse);
-    (now.tv_sec, now.tv_nsec)
+    now.tv_sec * 1_000_000_000 + now.tv_nsec
 }
 
 #[cfg(test)]
@@ -107,7 +113,7 @@ mod tests {
         fn give(&mut self, after: Duration) {
             self.since += after;
             let tick = i64::try_from(self.since.as_millis() / 4).unwrap();
-            self.pace.step_at(|| self.start + self.since, || (tick, 0));
+            self.pace.step_at(|| self.start + self.since, || tick);
         }
     }
 

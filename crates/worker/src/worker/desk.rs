@@ -169,7 +169,7 @@ impl Desk {
     pub(super) fn go_on(&self, lane: &Lane, hand: &mut Hand, done: Done, output: &[u8]) -> Step {
         // One reading of the clock is the end of a job and the start of the one that follows.
         let now = done.ended();
-        let mut state = self.lock();
+        let mut state = self.lock_as(Some(hand));
         if let Some(place) = state.running.iter().position(|running| *running == done.ticket) {
             state.running.swap_remove(place);
         }
@@ -289,11 +289,16 @@ impl Desk {
     }
 
     /// Takes the lock, and so revokes the lease if there is one.
-    #[inline]
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.lock_as(None)
+    }
+
+    /// Takes the lock; with a hand, as the run thread that has the lease.
+    #[inline]
+    fn lock_as(&self, hand: Option<&Hand>) -> MutexGuard<'_, State> {
         // Nothing of a job runs under this lock; a panic of ours ends the worker.
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.revoke(&self.lease);
+        state.revoke(&self.lease, hand);
         state
     }
 
@@ -304,7 +309,7 @@ impl Desk {
         state: MutexGuard<'a, State>,
     ) -> MutexGuard<'a, State> {
         let mut state = condition.wait(state).unwrap_or_else(PoisonError::into_inner);
-        state.revoke(&self.lease);
+        state.revoke(&self.lease, None);
         state
     }
 
@@ -317,7 +322,7 @@ impl Desk {
     ) -> (MutexGuard<'a, State>, bool) {
         let waited = condition.wait_timeout(state, patience);
         let (mut state, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
-        state.revoke(&self.lease);
+        state.revoke(&self.lease, None);
         (state, timeout.timed_out())
     }
 
@@ -390,18 +395,18 @@ impl Desk {
 impl State {
     /// Sees that all is as if there had been no lease.
     #[inline]
-    fn revoke(&mut self, lease: &Lease) {
+    fn revoke(&mut self, lease: &Lease, hand: Option<&Hand>) {
         if let Some(leased) = self.leased.take() {
-            self.catch_up(leased, &lease.revoke());
+            self.catch_up(leased, &lease.revoke(), hand);
         }
     }
 
     /// Takes in what was done under a lease.
-    fn catch_up(&mut self, (first, since): (Ticket, u64), past: &Past<'_>) {
+    fn catch_up(&mut self, (first, since): (Ticket, u64), past: &Past<'_>, hand: Option<&Hand>) {
         if past.jobs > 0 {
             let run = Run { first, count: past.jobs };
             self.pending.push_gathered(run, since, past.elapsed, past.outputs());
-            self.queue.pass(past.jobs);
+            self.queue.pass(past.jobs, hand);
             self.running.clear();
             self.running.push(run.part(past.jobs, 1).first);
         }

@@ -150,7 +150,7 @@ mod tests {
         assert_eq!(past.outputs().collect::<Vec<_>>(), b"\x1e\x05seven\x28\x00");
         assert!(!lease.go_on(&mut hand, 1, b"nine"), "it is revoked");
         assert_eq!(hand.call().arguments, b"9", "which is still to be answered");
-        queue.pass(past.jobs);
+        queue.pass(past.jobs, None);
         assert_eq!(queue.clear(), [JobId(10).into()]);
     }
 
@@ -160,7 +160,7 @@ mod tests {
         assert!(lease.go_on(&mut hand, 30, b"seven"));
         assert!(!lease.go_on(&mut hand, 30, b"eight"));
         assert_eq!(lease.revoke().jobs, 1);
-        queue.pass(1);
+        queue.pass(1, Some(&hand));
         assert!(queue.is_empty());
     }
 
@@ -186,7 +186,7 @@ mod tests {
     fn a_lease_begins_with_nothing() {
         let (lease, mut queue, mut hand) = granted(&[7, 8, 9]);
         assert!(lease.go_on(&mut hand, 30, b"seven"));
-        queue.pass(lease.revoke().jobs);
+        queue.pass(lease.revoke().jobs, Some(&hand));
         let behind = queue.behind(&hand);
         lease.grant(&mut hand, behind);
         assert_eq!(lease.revoke().jobs, 0);

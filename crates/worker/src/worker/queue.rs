@@ -118,11 +118,16 @@ impl Queue {
         })
     }
 
-    /// Takes out the next calls, which are of one run: they were started under a lease.
-    pub(super) fn pass(&mut self, calls: u32) {
+    /// Takes out the next calls, which are of one run: they were started under a lease. The hand that has the
+    /// last of them knows where the next one is.
+    pub(super) fn pass(&mut self, calls: u32, hand: Option<&Hand>) {
         let Some(head) = self.frames.front_mut().filter(|_| calls > 0) else { return };
-        for _ in 0..calls {
-            head.packet.advance(&mut head.cursor);
+        if let Some(hand) = hand {
+            head.cursor = hand.cursor;
+        } else {
+            for _ in 0..calls {
+                head.packet.advance(&mut head.cursor);
+            }
         }
         head.next += calls as usize;
         if head.next == head.packet.len() {
