@@ -132,11 +132,11 @@ impl Inbox {
 
     fn refuse_all(&self) {
         let _open = self.open().clone();
+        let failure = || match self.gave_up() {
+            Some(reason) => Failure::PoolGaveUp(reason.to_owned()),
+            None => Failure::Refused("the pool has been shut down".to_owned()),
+        };
         for message in self.receiver.try_iter() {
-            let failure = || match self.gave_up() {
-                Some(reason) => Failure::PoolGaveUp(reason.to_owned()),
-                None => Failure::Refused("the pool has been shut down".to_owned()),
-            };
             match message {
                 Message::Submit(submissions) => {
                     for submission in submissions {
@@ -144,9 +144,12 @@ impl Inbox {
                     }
                 }
                 Message::SubmitRun(mut run) => run.refuse(&failure()),
-                Message::Gathered => self.take_gathered().refuse(&failure()),
                 _ => {}
             }
+        }
+        let runs = std::mem::take(&mut *self.gathered()).runs;
+        for mut run in runs {
+            run.refuse(&failure());
         }
     }
 

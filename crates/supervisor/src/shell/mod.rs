@@ -11,6 +11,7 @@
 
 mod clock;
 mod core;
+mod hold;
 mod inbox;
 mod kept;
 #[cfg(all(test, brigade_model))]
@@ -31,6 +32,7 @@ use brigade_protocol::message::Question as Asked;
 use brigade_task::cell::Cell;
 
 use self::core::{Core, Obituary};
+use self::hold::Hold;
 use self::poll::Poll;
 use self::processes::News;
 use self::settle::Parts;
@@ -164,6 +166,7 @@ struct Shell<C> {
     /// What clients want to know. It is told when what came before has been decided.
     questions: Vec<Question>,
     poll: Poll,
+    hold: Hold,
 }
 
 /// How things stand.
@@ -245,18 +248,37 @@ impl<C: Crew> Shell<C> {
         let left = deadline.map(|deadline| deadline.saturating_sub(core.clock.now()));
         let patience = self.crew.patience_ends(core);
         let patience = patience.map(|until| until.saturating_duration_since(Instant::now()));
-        let patience = left.into_iter().chain(patience).min();
+        let held = self.hold.due().map(|due| due.saturating_duration_since(Instant::now()));
+        let patience = left.into_iter().chain(patience).chain(held).min();
         let first = self.poll.receive(core.inbox.receiver(), patience);
         self.crew.lose_patience(core);
-        let Ok(first) = first else { return self.core.events.push(Event::TimePassed) };
-        self.take(first);
-        for _ in 1..MOST_MESSAGES {
-            let Ok(message) = self.core.inbox.receiver().try_recv() else { break };
-            self.take(message);
+        if let Ok(first) = first {
+            self.take(first);
+            for _ in 1..MOST_MESSAGES {
+                let Ok(message) = self.core.inbox.receiver().try_recv() else { break };
+                self.take(message);
+            }
+        } else {
+            core.events.push(Event::TimePassed);
+        }
+        if self.hold.due().is_some_and(|due| due <= Instant::now()) {
+            self.take_gathered();
         }
     }
 
+    fn take_gathered(&mut self) {
+        let run = self.core.inbox.take_gathered();
+        self.hold.taken(Instant::now(), run.count);
+        self.core.submit_run(run);
+    }
+
     fn take(&mut self, message: Message) {
+        // Only what workers have done may overtake a run that is held.
+        let is_done =
+            matches!(message, Message::Crew(ref news) if !matches!(news, News::Asked { .. }));
+        if self.hold.due().is_some() && !is_done {
+            self.take_gathered();
+        }
         let core = &mut self.core;
         match message {
             Message::Submit(submissions) => {
@@ -271,8 +293,9 @@ impl<C: Crew> Shell<C> {
             }
             Message::SubmitRun(run) => core.submit_run(run),
             Message::Gathered => {
-                let run = core.inbox.take_gathered();
-                core.submit_run(run);
+                if self.hold.begin(Instant::now()) {
+                    self.take_gathered();
+                }
             }
             Message::Reserve { job, cell, parent } => {
                 // Dropped, the cell is found nowhere, and who waits for it is told so.

@@ -11,6 +11,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use rustc_hash::FxHashMap;
 
 use super::core::Core;
+use super::hold::Hold;
 use super::inbox::{Closing, Inbox};
 use super::poll::Poll;
 use super::processes::{
@@ -124,6 +125,7 @@ pub(super) fn run<C: Crew + Send + 'static>(
         appetite: Arc::clone(&appetite),
         questions: Vec::new(),
         poll: Poll::default(),
+        hold: Hold::default(),
     };
     let closing = Closing(Arc::clone(&inbox));
     let thread = thread::spawn("brigade-loop", move || {

@@ -133,3 +133,19 @@ fn of_a_map_that_is_dropped_each_job_ends_once() {
     assert_eq!(statistics.succeeded + statistics.cancelled, statistics.submitted);
     assert!(statistics.succeeded >= 3501 && statistics.cancelled > 0, "{statistics:?}");
 }
+
+/// A run of calls that are submitted one by one may be left to grow for a moment. Nobody can tell.
+#[test]
+fn what_was_submitted_is_there_for_all_that_is_asked_behind_it() {
+    let pool = builder(2).build().unwrap();
+    for round in 1..=200 {
+        // From several threads, so that the runs are long.
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| (0..250).for_each(|x| drop(pool.submit(act(x, None)))));
+            }
+        });
+        assert_eq!(pool.statistics().submitted, 1000 * round);
+    }
+    assert_intact(&pool, 2);
+}
