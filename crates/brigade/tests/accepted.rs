@@ -17,7 +17,7 @@ brigade::test_support!();
 #[task]
 #[must_use]
 #[inline(never)]
-#[allow(dead_code)]
+#[allow(dead_code, reason = "that it may stand here is what is tested")]
 pub fn all_kinds(
     _: &Context,
     mut a: Vec<u8>,

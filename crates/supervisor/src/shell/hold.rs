@@ -3,7 +3,8 @@
 //! A run costs the loop, a reader and a worker as much as a few hundred very short jobs do, whatever is in it. Who
 //! submits one job after the other is slower than all of these together: taken at once, each run would hold a few
 //! jobs. So where the last one held many, the next is left to grow (Nagle's algorithm, RFC 896, keeps small
-//! packets back likewise). A job that comes alone, or after a pause, is never kept back.
+//! packets back likewise). A job that comes after a pause is never kept back; one that somebody submits alone while
+//! others submit many may be, with theirs.
 
 use std::time::{Duration, Instant};
 

@@ -163,7 +163,7 @@ impl Desk {
     }
 
     /// Takes in what a run thread has done, with its output, and tells it what to do next: of a frame the
-    /// next call, if there is one. Inlined for the reason that [`Runner::run`](super::call::Runner::run) is.
+    /// next call, if there is one. Inlined: else the end of a call would be copied from place to place.
     #[expect(clippy::inline_always, reason = "asked once, the compiler does not do it")]
     #[inline(always)]
     pub(super) fn go_on(&self, lane: &Lane, hand: &mut Hand, done: Done, output: &[u8]) -> Step {
