@@ -23,6 +23,7 @@ use brigade_task::task::Task;
 use rustc_hash::FxBuildHasher;
 
 use crate::error::{Failure, JobError};
+use crate::poll::Poll;
 use crate::scheduler::Limits;
 use crate::shell::{Inbox, Message, Submission, Work, runs};
 use crate::sink::{self, Sink};
@@ -58,6 +59,8 @@ pub(crate) enum Occupation {
 
 thread_local! {
     static OCCUPATION: LocalCell<Option<Occupation>> = const { LocalCell::new(None) };
+    /// What a thread has learned of its waits for jobs.
+    static POLL: LocalCell<Poll> = LocalCell::default();
 }
 
 /// Notes what the calling thread is doing from now on.
@@ -279,7 +282,13 @@ impl Host for Shared {
             }
             _ => {}
         }
-        park_until(deadline, ready);
+        let mut poll = POLL.take();
+        poll.wait(
+            deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())),
+            || ready().then_some(true),
+            |_| park_until(deadline, ready),
+        );
+        POLL.set(poll);
         Ok(())
     }
 

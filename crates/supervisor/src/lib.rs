@@ -20,6 +20,7 @@ mod builder;
 pub mod error;
 mod host;
 mod owner;
+mod poll;
 mod pool;
 pub mod scheduler;
 mod shell;

@@ -16,7 +16,6 @@ mod inbox;
 mod kept;
 #[cfg(all(test, brigade_model))]
 mod models;
-mod poll;
 pub(crate) mod processes;
 pub(crate) mod runs;
 mod settle;
@@ -33,11 +32,11 @@ use brigade_task::cell::Cell;
 
 use self::core::{Core, Obituary};
 use self::hold::Hold;
-use self::poll::Poll;
 use self::processes::News;
 use self::settle::Parts;
 use crate::error::{Failure, WorkerInfo};
 use crate::host::{Occupation, occupy};
+use crate::poll::Poll;
 use crate::pool::{Shutdown, Snapshot};
 use crate::scheduler::{Action, Ending, Event, Lane, Settled, Time};
 use crate::sync::atomic::{AtomicUsize, Ordering};
@@ -250,9 +249,17 @@ impl<C: Crew> Shell<C> {
         let patience = patience.map(|until| until.saturating_duration_since(Instant::now()));
         let held = self.hold.due().map(|due| due.saturating_duration_since(Instant::now()));
         let patience = left.into_iter().chain(patience).chain(held).min();
-        let first = self.poll.receive(core.inbox.receiver(), patience);
+        let receiver = core.inbox.receiver();
+        let first = self.poll.wait(
+            patience,
+            || receiver.try_recv().ok().map(Some),
+            |left| match left {
+                Some(left) => receiver.recv_timeout(left).ok(),
+                None => receiver.recv().ok(),
+            },
+        );
         self.crew.lose_patience(core);
-        if let Ok(first) = first {
+        if let Some(first) = first {
             self.take(first);
             for _ in 1..MOST_MESSAGES {
                 let Ok(message) = self.core.inbox.receiver().try_recv() else { break };

@@ -13,7 +13,6 @@ use rustc_hash::FxHashMap;
 use super::core::Core;
 use super::hold::Hold;
 use super::inbox::{Closing, Inbox};
-use super::poll::Poll;
 use super::processes::{
     Board, Processes, Program, Server, ServerDeath, Watch, Wishes, children, system,
     to_standard_error,
@@ -22,6 +21,7 @@ use super::{Crew, Shell, thread};
 use crate::builder::Builder;
 use crate::error::StartError;
 use crate::host::new_pool_id;
+use crate::poll::Poll;
 use crate::scheduler::{Config, RestartIntensity, Scheduler};
 use crate::sync::atomic::AtomicUsize;
 use crate::sync::channel::{self, Receiver};
