@@ -132,28 +132,32 @@ impl<T, I: Iterator> Flow<T, I> {
         }
     }
 
-    /// The next job of the input.
-    #[expect(
-        clippy::inline_always,
-        reason = "a job is large: else it is copied where it is returned"
-    )]
-    #[inline(always)]
+    /// The input, to be asked for its next job, unless it has ended or panicked.
+    #[inline]
+    fn ask(&mut self) -> Option<&mut I> {
+        if std::mem::replace(&mut self.pulling, true) {
+            self.input = None;
+        }
+        self.input.as_mut()
+    }
+
+    /// It has answered.
+    #[inline]
+    fn answered(&mut self, is_over: bool) {
+        self.pulling = false;
+        self.pace.step();
+        if is_over {
+            self.end_input();
+        }
+    }
+
+    /// The next job.
     fn pull(&mut self) -> Option<I::Item> {
-        // To take what is not there would copy as much.
         if self.ahead.is_some() {
             return self.ahead.take();
         }
-        if self.pulling {
-            self.input = None;
-        }
-        let input = self.input.as_mut()?;
-        self.pulling = true;
-        let job = input.next();
-        self.pulling = false;
-        self.pace.step();
-        if job.is_none() {
-            self.end_input();
-        }
+        let job = self.ask()?.next();
+        self.answered(job.is_none());
         job
     }
 
@@ -226,40 +230,60 @@ impl<T, A: Arguments, I: Iterator<Item = Job<T, A>>> Flow<T, I> {
         self.pace.resume();
         self.handed_over = self.pace.read();
         let most = self.most();
+        if self.has_room(most)
+            && !self.is_late()
+            && let Some(job) = self.ahead.take()
+            && !self.submit(job, &mut note)
+        {
+            return;
+        }
         while self.has_room(most) && !self.is_late() {
             if self.pace.is_slow() && is_ready(self) {
                 break;
             }
-            let Some(job) = self.pull() else { break };
-            if self.push_to_run(&job) {
+            // It stays where it is: what has just been written in bytes and words is not there yet when
+            // it is copied in pairs of words, and that takes as long as all else.
+            let Some(input) = self.ask() else { break };
+            let job = input.next();
+            self.answered(job.is_none());
+            if job.as_ref().is_some_and(|job| self.push_to_run(job)) {
                 continue;
             }
-            let mut admission = self.host.admit(false);
-            if matches!(admission, Admission::Full) {
-                // What is held back here may be what the queue is full of.
-                self.flush();
-                if self.unfinished() > 0 {
-                    self.ahead = Some(job);
-                    break;
-                }
-                admission = self.host.admit(true);
-                self.pace.resume();
-            }
-            let job = job.ready();
-            let (number, bytes) = (self.next, job.bytes());
-            let future = self.hand_over(job, admission);
-            note(number, &future);
-            self.next += 1;
-            self.bytes += bytes;
-            self.undelivered.insert(number, Undelivered { future, bytes });
-            if self.pace.is_slow() || self.batch.len() >= BATCH {
-                self.flush();
+            let Some(job) = job else { break };
+            if !self.submit(job, &mut note) {
+                return;
             }
         }
         self.flush();
     }
 
-    /// Submits a job, or puts it into the batch.
+    /// Submits a job that does not travel in a run. False if there is no place for it: then it is kept.
+    fn submit(&mut self, job: Job<T, A>, note: &mut impl FnMut(usize, &Future<T>)) -> bool {
+        let mut admission = self.host.admit(false);
+        if matches!(admission, Admission::Full) {
+            // What is held back here may be what the queue is full of.
+            self.flush();
+            if self.unfinished() > 0 {
+                self.ahead = Some(job);
+                return false;
+            }
+            admission = self.host.admit(true);
+            self.pace.resume();
+        }
+        let job = job.ready();
+        let (number, bytes) = (self.next, job.bytes());
+        let future = self.hand_over(job, admission);
+        note(number, &future);
+        self.next += 1;
+        self.bytes += bytes;
+        self.undelivered.insert(number, Undelivered { future, bytes });
+        if self.pace.is_slow() || self.batch.len() >= BATCH {
+            self.flush();
+        }
+        true
+    }
+
+    /// Hands a job over, or puts it into the batch.
     fn hand_over(&mut self, job: Ready<T>, admission: Admission) -> Future<T> {
         let host = Arc::clone(&self.host);
         // What is in the batch must not be overtaken.

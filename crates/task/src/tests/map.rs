@@ -202,6 +202,17 @@ fn a_bounded_queue_is_not_waited_for_with_results_in_hand() {
 }
 
 #[test]
+fn a_job_for_which_there_was_no_place_is_one_that_the_time_was_over_for() {
+    let pool = Pool::with(Order::First, 8, Some(1));
+    let patience = Duration::from_secs(1);
+    let mut map = pool.map([1, 2].map(double)).timeout(patience);
+    assert_eq!(map.next(), Some(Ok(2)), "the other one was pulled meanwhile");
+    std::thread::sleep(patience);
+    assert!(map.next().unwrap().unwrap_err().is_refused());
+    assert_eq!(map.next(), None);
+}
+
+#[test]
 fn the_size_is_known_as_far_as_that_of_the_input_is() {
     let pool = Pool::new(Order::First);
     let mut map = pool.map((0..10).map(double));
