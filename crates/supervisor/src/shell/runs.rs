@@ -29,12 +29,19 @@ pub(crate) struct Entry {
     pub(super) submitted: Time,
     /// The arguments, each with its length before it.
     arguments: Vec<u8>,
-    /// Where the arguments of each job begin; the last one is where all end.
-    offsets: Vec<u32>,
+    offsets: Offsets,
     target: Target,
     /// Which jobs have not ended.
     open: Vec<bool>,
     left: u32,
+}
+
+/// Where the arguments of each job begin.
+enum Offsets {
+    /// All are so long.
+    Even(usize),
+    /// The last one is where all end.
+    Each(Vec<u32>),
 }
 
 /// Where the ends of a run go.
@@ -55,7 +62,7 @@ impl Entry {
         (ends, number): (Arc<Ends>, u64),
     ) -> Self {
         let mut run = Self::new(first, (task, name, form), limits, Target::Map(ends, number));
-        run.offsets = offsets(&arguments, count);
+        run.offsets = Offsets::of(&arguments, count, longest);
         run.open = vec![true; count as usize];
         (run.count, run.left) = (count, count);
         (run.arguments, run.longest) = (arguments, longest);
@@ -88,7 +95,7 @@ impl Entry {
             longest: 0,
             submitted: Time::ZERO,
             arguments: Vec::new(),
-            offsets: vec![0],
+            offsets: Offsets::Each(vec![0]),
             target,
             open: Vec::new(),
             left: 0,
@@ -113,7 +120,7 @@ impl Entry {
         }
         let claim = Claim::first(pack, self.count);
         codec::push_bytes(arguments, &mut self.arguments);
-        self.offsets.push(offset(self.arguments.len()));
+        self.offsets.push(self.arguments.len());
         self.open.push(true);
         (self.count, self.left) = (self.count + 1, self.left + 1);
         self.longest = self.longest.max(arguments.len());
@@ -122,8 +129,7 @@ impl Entry {
 
     /// The arguments of so many jobs from this place on, each with its length before it.
     pub(super) fn arguments(&self, place: u32, count: u32) -> &[u8] {
-        let (from, to) = (place as usize, (place + count) as usize);
-        &self.arguments[self.offsets[from] as usize..self.offsets[to] as usize]
+        &self.arguments[self.offsets.at(place)..self.offsets.at(place + count)]
     }
 
     /// Delivers the outputs of so many jobs from this place on. A single one may have left blobs outside.
@@ -187,19 +193,43 @@ impl Drop for Entry {
     }
 }
 
-fn offsets(arguments: &[u8], count: u32) -> Vec<u32> {
-    let mut rest = arguments;
-    let mut offsets = Vec::with_capacity(count as usize + 1);
-    offsets.push(0);
-    for _ in 0..count {
-        let _ = codec::take_bytes(&mut rest).expect("the map wrote arguments for each");
-        offsets.push(offset(arguments.len() - rest.len()));
+impl Offsets {
+    /// Those of so many jobs, whose longest arguments have so many bytes.
+    fn of(arguments: &[u8], count: u32, longest: usize) -> Self {
+        let mut rest = arguments;
+        let mut next = || {
+            let taken = codec::take_bytes(&mut rest).expect("the map wrote arguments for each");
+            (taken.len(), arguments.len() - rest.len())
+        };
+        let (length, each) = next();
+        // If all together are as long as so many of the longest, none is shorter.
+        if length == longest && each * count as usize == arguments.len() {
+            return Self::Even(each);
+        }
+        let mut offsets = Self::Each(Vec::with_capacity(count as usize + 1));
+        offsets.push(0);
+        offsets.push(each);
+        for _ in 1..count {
+            offsets.push(next().1);
+        }
+        offsets
     }
-    offsets
-}
 
-fn offset(length: usize) -> u32 {
-    u32::try_from(length).expect("a run's arguments are few")
+    /// The next one.
+    fn push(&mut self, offset: usize) {
+        let Self::Each(offsets) = self else {
+            unreachable!("nothing is added to the run of a map")
+        };
+        offsets.push(u32::try_from(offset).expect("a run's arguments are few"));
+    }
+
+    /// Where the arguments of the job in this place begin.
+    fn at(&self, place: u32) -> usize {
+        match self {
+            Self::Even(each) => place as usize * each,
+            Self::Each(offsets) => offsets[place as usize] as usize,
+        }
+    }
 }
 
 /// See the [module documentation](self).
@@ -231,5 +261,32 @@ impl Runs {
             self.0.remove(&first);
         }
         Some(done)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_are_found_whether_they_are_as_long_as_each_other_or_not() {
+        let long = "long".repeat(100);
+        let even = [vec!["one"], vec!["one", "two", "six"], vec!["", ""], vec![&long, &long]];
+        let uneven = [vec!["three", "four", "five"], vec!["a", "", "bc"], vec!["", &long]];
+        for words in even.into_iter().chain(uneven) {
+            let mut arguments = Vec::new();
+            for word in &words {
+                codec::push_bytes(word.as_bytes(), &mut arguments);
+            }
+            let longest = words.iter().map(|word| word.len()).max().unwrap();
+            let offsets = Offsets::of(&arguments, u32::try_from(words.len()).unwrap(), longest);
+            let is_even = words.iter().all(|word| word.len() == longest);
+            assert_eq!(matches!(offsets, Offsets::Even(_)), is_even, "{words:?}");
+            for (place, word) in (0..).zip(&words) {
+                let mut found = &arguments[offsets.at(place)..offsets.at(place + 1)];
+                assert_eq!(codec::take_bytes(&mut found).unwrap(), word.as_bytes());
+                assert!(found.is_empty());
+            }
+        }
     }
 }
