@@ -11,7 +11,7 @@ use crate::handle::{Awaitable, Reserved};
 use crate::host::{Admission, Host, Submission};
 use crate::job::{Arguments, Job};
 use crate::map::{Map, MapUnordered};
-use crate::origin::Origin;
+use crate::pack::Claim;
 use crate::ready::Ready;
 use crate::scope::{self, Scope};
 
@@ -113,8 +113,8 @@ pub trait Executor {
             let error = JobError::unstarted(id, name, None, Failure::Refused(reason));
             cell.fill(Settlement::bare(id, Err(error)));
             let (task, decode) = job.ready().called();
-            let origin = Origin::Cell(Arc::new(cell));
-            return Future::new(id, task, origin, Read::Decode(decode), Arc::clone(host));
+            let read = Read::Decode(decode);
+            return Future::of_cell(id, task, Arc::new(cell), read, Arc::clone(host));
         }
         let admission = host.admit(true);
         let (id, cell) = seat.take();
@@ -219,19 +219,18 @@ fn submit_admitted<T, A: Arguments>(
 
 /// Submits a job as a call that can travel in a run, if it and its host are such. Gives its id, and where
 /// its end will be.
-pub(crate) fn submit_call<T>(host: &Arc<dyn Host>, job: &Ready<T>) -> Option<(JobId, Origin)> {
-    let (id, claim) = host.runs()?.submit_call(job.as_call()?);
-    Some((id, Origin::Pack(claim)))
+pub(crate) fn submit_call<T>(host: &Arc<dyn Host>, job: &Ready<T>) -> Option<(JobId, Claim)> {
+    Some(host.runs()?.submit_call(job.as_call()?))
 }
 
 /// The future of a job that was submitted as a call.
 pub(crate) fn called<T>(
     host: &Arc<dyn Host>,
     job: Ready<T>,
-    (id, origin): (JobId, Origin),
+    (id, claim): (JobId, Claim),
 ) -> Future<T> {
-    let (task, decode) = job.called();
-    Future::new(id, task, origin, Read::Decode(decode), Arc::clone(host))
+    let (_, decode) = job.called();
+    Future::of_call(id, claim, decode, Arc::clone(host))
 }
 
 fn send<T>(
@@ -259,6 +258,5 @@ pub(crate) fn prepare<T>(
         Admission::Free | Admission::Full => None,
     };
     let (submission, task, decode) = job.into_submission(id, Arc::clone(&cell), permit);
-    let origin = Origin::Cell(cell);
-    (submission, Future::new(id, task, origin, Read::Decode(decode), Arc::clone(host)))
+    (submission, Future::of_cell(id, task, cell, Read::Decode(decode), Arc::clone(host)))
 }

@@ -17,6 +17,7 @@ use crate::handle::Handle;
 use crate::host::Host;
 use crate::job::{self, Decode};
 use crate::origin::Origin;
+use crate::pack::Claim;
 
 /// A submitted job, on its way to its one outcome.
 ///
@@ -32,10 +33,18 @@ use crate::origin::Origin;
 /// ```
 pub struct Future<T> {
     job: JobId,
-    task: Cow<'static, str>,
     origin: Origin,
     read: Read<T>,
     host: Arc<dyn Host>,
+    /// What the future of a plain call does without until it is awaited, so that a million of them take no
+    /// more than their 64 bytes each.
+    rest: Option<Box<Rest>>,
+}
+
+#[derive(Default)]
+struct Rest {
+    /// The name of its task, if its origin has none.
+    task: Cow<'static, str>,
     /// Who awaits it now.
     waker: Option<Waker>,
 }
@@ -57,14 +66,26 @@ impl<T> Clone for Read<T> {
 }
 
 impl<T> Future<T> {
-    pub(crate) fn new(
+    /// The future of a job whose end is put into this cell.
+    pub(crate) fn of_cell(
         job: JobId,
         task: Cow<'static, str>,
-        origin: Origin,
+        cell: Arc<Cell>,
         read: Read<T>,
         host: Arc<dyn Host>,
     ) -> Self {
-        Self { job, task, origin, read, host, waker: None }
+        let rest = Box::new(Rest { task, waker: None });
+        Self { job, origin: Origin::Cell(cell), read, host, rest: Some(rest) }
+    }
+
+    /// The future of a job that was submitted as a call.
+    pub(crate) fn of_call(
+        job: JobId,
+        claim: Claim,
+        decode: Decode<T>,
+        host: Arc<dyn Host>,
+    ) -> Self {
+        Self { job, origin: Origin::Pack(claim), read: Read::Decode(decode), host, rest: None }
     }
 
     /// The future of a job whose value is not encoded: it is taken from a place beside the cell.
@@ -76,8 +97,7 @@ impl<T> Future<T> {
         take: impl Fn() -> Option<T> + Send + Sync + 'static,
         host: Arc<dyn Host>,
     ) -> Self {
-        let (task, origin) = (Cow::Borrowed(task), Origin::Cell(cell));
-        Self::new(job, task, origin, Read::Take(Arc::new(take)), host)
+        Self::of_cell(job, Cow::Borrowed(task), cell, Read::Take(Arc::new(take)), host)
     }
 
     pub(crate) fn of_handle(handle: &Handle<T>, host: &Arc<dyn Host>) -> Self
@@ -99,19 +119,15 @@ impl<T> Future<T> {
         let decode: Decode<T> = |output| {
             brigade_protocol::codec::decode_value(output).map_err(|error| error.to_string())
         };
-        let (task, origin) = (Cow::Borrowed(""), Origin::Cell(cell));
-        Self::new(job, task, origin, Read::Decode(decode), Arc::clone(host))
+        Self::of_cell(job, Cow::Borrowed(""), cell, Read::Decode(decode), Arc::clone(host))
     }
 
     /// Another future of the same job.
     pub(crate) fn twin(&self) -> Self {
-        Self::new(
-            self.job,
-            self.task.clone(),
-            self.origin.clone(),
-            self.read.clone(),
-            Arc::clone(&self.host),
-        )
+        let rest = self.rest.as_ref();
+        let rest = rest.map(|rest| Box::new(Rest { task: rest.task.clone(), waker: None }));
+        let (origin, read) = (self.origin.clone(), self.read.clone());
+        Self { job: self.job, origin, read, host: Arc::clone(&self.host), rest }
     }
 
     /// The job's id.
@@ -362,7 +378,11 @@ impl<T> Future<T> {
     }
 
     pub(crate) fn task(&self) -> &str {
-        &self.task
+        match (&self.origin, &self.rest) {
+            (Origin::Pack(claim), _) => claim.task(),
+            (Origin::Cell(_), Some(rest)) => &rest.task,
+            (Origin::Cell(_), None) => "",
+        }
     }
 
     /// Whether it has ended, so far as is known here, without a result.
@@ -394,7 +414,7 @@ impl<T> Future<T> {
 
     /// The output of the job, which has ended, cannot be had.
     fn unread(&self, text: String) -> JobError {
-        let task = self.task.clone().into_owned();
+        let task = self.task().to_owned();
         let unread = job::unread(self.job, task, text);
         let Some(Settlement { attempts, worker, ran, .. }) = self.origin.settlement() else {
             return JobError::new(unread);
@@ -409,12 +429,11 @@ impl<T> std::future::Future for Future<T> {
     type Output = Result<T, JobError>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut TaskContext<'_>) -> Poll<Self::Output> {
-        if self.origin.is_filled()
-            || self.origin.cell().watch_by_task(context.waker(), self.waker.as_ref())
-        {
+        let former = self.rest.as_ref().and_then(|rest| rest.waker.as_ref());
+        if self.origin.is_filled() || self.origin.cell().watch_by_task(context.waker(), former) {
             return self.read_now().map_or(Poll::Pending, Poll::Ready);
         }
-        self.waker = Some(context.waker().clone());
+        self.rest.get_or_insert_default().waker = Some(context.waker().clone());
         Poll::Pending
     }
 }
@@ -424,7 +443,7 @@ impl<T> fmt::Debug for Future<T> {
         write!(
             f,
             "Future({}, {})",
-            self.task,
+            self.task(),
             if self.origin.is_filled() { "done" } else { "pending" }
         )
     }

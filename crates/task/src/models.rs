@@ -186,7 +186,7 @@ fn the_ends_of_a_run_are_taken_in_order_by_who_waits_for_them() {
 #[test]
 fn who_waits_for_a_place_of_a_pack_is_told() {
     model(|| {
-        let pack = Arc::new(Pack::new(JobId(1)));
+        let pack = Arc::new(Pack::new(JobId(1), "task".into()));
         let fill = |pack: &Pack, place| {
             let outputs = Ok(Outputs::One(vec![7]));
             pack.fill((place, 1), outputs, Blobs::default(), Circumstances::default());
@@ -211,7 +211,7 @@ fn who_waits_for_a_place_of_a_pack_is_told() {
 #[test]
 fn an_end_is_kept_as_long_as_there_are_claims_to_it() {
     model(|| {
-        let pack = Arc::new(Pack::new(JobId(1)));
+        let pack = Arc::new(Pack::new(JobId(1), "task".into()));
         let claim = Claim::first(&pack, 0);
         let holder = thread::spawn(move || {
             let ended = claim.has_ended();

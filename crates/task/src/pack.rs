@@ -2,6 +2,7 @@
 //! all their ends are put in one place: a job costs it nothing but its part of what came back. Only the
 //! ends that somebody waits for get [cells](Cell) of their own.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock, PoisonError, Weak};
 use std::time::Duration;
@@ -20,6 +21,8 @@ use crate::sync::{Mutex, MutexGuard};
 pub struct Pack {
     /// The id of its first job.
     first: JobId,
+    /// The name of their task.
+    task: Cow<'static, str>,
     state: Mutex<State>,
 }
 
@@ -87,9 +90,9 @@ struct Mark {
 }
 
 impl Pack {
-    /// A pack whose first job has this id.
-    pub fn new(first: JobId) -> Self {
-        Self { first, state: Mutex::default() }
+    /// A pack of calls of this task, the first of which has this id.
+    pub fn new(first: JobId, task: Cow<'static, str>) -> Self {
+        Self { first, task, state: Mutex::default() }
     }
 
     /// Puts in the ends of so many jobs, from this place on: their outputs, or of a single one why it
@@ -149,6 +152,11 @@ impl Claim {
     /// The claim that there is to each job of a pack from its submission on. It is made once.
     pub fn first(pack: &Arc<Pack>, place: u32) -> Self {
         Self { pack: Arc::clone(pack), place }
+    }
+
+    /// The name of the task.
+    pub(crate) fn task(&self) -> &str {
+        &self.pack.task
     }
 
     /// Whether the job has ended.

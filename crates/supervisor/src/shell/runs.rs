@@ -75,7 +75,7 @@ impl Entry {
         (task, name, form): (TaskId, Cow<'static, str>, Form),
         limits: Limits,
     ) -> Self {
-        let target = Target::Futures(Arc::new(Pack::new(first)));
+        let target = Target::Futures(Arc::new(Pack::new(first, name.clone())));
         Self::new(first, (task, name, form), limits, target)
     }
 
@@ -95,7 +95,7 @@ impl Entry {
             longest: 0,
             submitted: Time::ZERO,
             arguments: Vec::new(),
-            offsets: Offsets::Each(vec![0]),
+            offsets: Offsets::Even(0),
             target,
             open: Vec::new(),
             left: 0,
@@ -120,7 +120,7 @@ impl Entry {
         }
         let claim = Claim::first(pack, self.count);
         codec::push_bytes(arguments, &mut self.arguments);
-        self.offsets.push(self.arguments.len());
+        self.offsets.push(self.count, self.arguments.len());
         self.open.push(true);
         (self.count, self.left) = (self.count + 1, self.left + 1);
         self.longest = self.longest.max(arguments.len());
@@ -196,31 +196,31 @@ impl Drop for Entry {
 impl Offsets {
     /// Those of so many jobs, whose longest arguments have so many bytes.
     fn of(arguments: &[u8], count: u32, longest: usize) -> Self {
-        let mut rest = arguments;
-        let mut next = || {
+        let (mut rest, mut offsets) = (arguments, Self::Even(0));
+        for place in 0..count {
             let taken = codec::take_bytes(&mut rest).expect("the map wrote arguments for each");
-            (taken.len(), arguments.len() - rest.len())
-        };
-        let (length, each) = next();
-        // If all together are as long as so many of the longest, none is shorter.
-        if length == longest && each * count as usize == arguments.len() {
-            return Self::Even(each);
-        }
-        let mut offsets = Self::Each(Vec::with_capacity(count as usize + 1));
-        offsets.push(0);
-        offsets.push(each);
-        for _ in 1..count {
-            offsets.push(next().1);
+            let end = arguments.len() - rest.len();
+            offsets.push(place, end);
+            // If all together are as long as so many of the longest, none is shorter.
+            if place == 0 && taken.len() == longest && end * count as usize == arguments.len() {
+                break;
+            }
         }
         offsets
     }
 
-    /// The next one.
-    fn push(&mut self, offset: usize) {
-        let Self::Each(offsets) = self else {
-            unreachable!("nothing is added to the run of a map")
-        };
-        offsets.push(u32::try_from(offset).expect("a run's arguments are few"));
+    /// Adds where the arguments of the job in this place end, which is the next.
+    fn push(&mut self, place: u32, end: usize) {
+        let narrow = |offset| u32::try_from(offset).expect("a run's arguments are few");
+        match self {
+            Self::Even(each) if place == 0 => *each = end,
+            Self::Even(each) if (place as usize + 1) * *each == end => {}
+            Self::Even(each) => {
+                let ends = (0..=place as usize).map(|place| place * *each).chain([end]);
+                *self = Self::Each(ends.map(narrow).collect());
+            }
+            Self::Each(offsets) => offsets.push(narrow(end)),
+        }
     }
 
     /// Where the arguments of the job in this place begin.

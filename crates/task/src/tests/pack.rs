@@ -10,6 +10,7 @@ use brigade_protocol::id::JobId;
 use crate::blob::outside::Blobs;
 use crate::cell::Arrivals;
 use crate::ends::Outputs;
+use crate::future::Future;
 use crate::pack::{Circumstances, Claim, Pack};
 
 const FIRST: JobId = JobId(40);
@@ -33,7 +34,7 @@ fn run(jobs: &[(u8, u64)]) -> Outputs {
 
 /// A pack of so many jobs, and the claims to their ends.
 fn pack<const JOBS: u32>() -> (Arc<Pack>, Vec<Claim>) {
-    let pack = Arc::new(Pack::new(FIRST));
+    let pack = Arc::new(Pack::new(FIRST, "task".into()));
     let claims = (0..JOBS).map(|place| Claim::first(&pack, place)).collect();
     (pack, claims)
 }
@@ -126,4 +127,11 @@ fn what_nobody_has_a_claim_to_is_not_kept() {
     assert_eq!(output(&twin), Some(vec![4]));
     drop(twin);
     assert_eq!(pack.pieces(), 0);
+}
+
+/// A million of them are held at once, in memory that is new: each byte takes time.
+#[test]
+#[cfg(target_pointer_width = "64")]
+fn a_future_is_no_larger_than_a_line_of_the_cache() {
+    assert_eq!(size_of::<Future<String>>(), 64);
 }
