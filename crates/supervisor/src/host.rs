@@ -22,19 +22,20 @@ use brigade_task::registry::Registry;
 use brigade_task::task::Task;
 use rustc_hash::FxBuildHasher;
 
+use crate::capacity::Capacity;
 use crate::error::{Failure, JobError};
 use crate::poll::Poll;
 use crate::scheduler::Limits;
 use crate::shell::{Inbox, Message, Submission, Work, runs};
 use crate::sink::{self, Sink};
-use crate::sync::atomic::{AtomicUsize, Ordering};
+use crate::sync::atomic::Ordering;
 use crate::sync::channel::{self, Receiver, Sender};
 
 /// What every handle of a pool shares.
 pub(crate) struct Shared {
     pub(crate) id: u64,
     pub(crate) inbox: Arc<Inbox>,
-    pub(crate) appetite: Arc<AtomicUsize>,
+    pub(crate) capacity: Arc<Capacity>,
     /// Disconnected once the pool is over.
     pub(crate) over: Receiver<Infallible>,
     /// The caller's own build if bincode arguments can be trusted to mean the same to the worker.
@@ -284,6 +285,7 @@ impl Host for Shared {
         }
         let mut poll = POLL.take();
         poll.wait(
+            self.capacity.has_spare_processor(),
             deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())),
             || ready().then_some(true),
             |_| park_until(deadline, ready),
@@ -293,7 +295,7 @@ impl Host for Shared {
     }
 
     fn appetite(&self) -> usize {
-        self.appetite.load(Ordering::Relaxed)
+        self.capacity.appetite()
     }
 
     fn input(&self, open: bool) {

@@ -17,6 +17,7 @@
 //! The [`scheduler`] decides and touches nothing; the shell performs and decides nothing.
 
 mod builder;
+mod capacity;
 pub mod error;
 mod host;
 mod owner;

@@ -35,7 +35,7 @@ impl Owner {
             id: started.pool,
             bound: max_queued.map(Bound::new),
             inbox: started.inbox,
-            appetite: started.appetite,
+            capacity: started.capacity,
             over: started.over,
             own_build: started.own_build,
             limits,

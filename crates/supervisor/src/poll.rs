@@ -5,8 +5,9 @@
 //! and a host must resume it. That is more than anything else in the round trip of a short job, and without this
 //! there would be five such waits in each. So who waits goes on looking for as long as a trip takes on the slowest of
 //! these machines, if the last wait was no longer (KVM polls before it halts a processor by the same rule and for as
-//! long: `halt_poll_ns`, Tosatti, 2015). It looks only while nobody else wants its processor: where another thread
-//! ran meanwhile, it sleeps at once.
+//! long: `halt_poll_ns`, Tosatti, 2015). It looks only while a processor is to spare, and nobody else wants its own:
+//! where another thread ran meanwhile, it sleeps at once. The latter alone does not do, for a scheduler may go on
+//! with who has yielded though others wait.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -25,17 +26,19 @@ pub(crate) struct Poll {
 }
 
 impl Poll {
-    /// Waits until it finds something: with `find` as long as it looks, and then with `sleep`, which is told what is
-    /// left of its patience, and may return without having found anything when nothing is left.
+    /// Waits until it finds something: with `find` as long as it looks, if a processor is to spare for that, and then
+    /// with `sleep`, which is told what is left of its patience, and may return without having found anything when
+    /// nothing is left.
     pub(crate) fn wait<R>(
         &mut self,
+        spare: bool,
         patience: Option<Duration>,
         find: impl FnMut() -> Option<R>,
         sleep: impl FnOnce(Option<Duration>) -> R,
     ) -> R {
         let begin = Instant::now();
         let moment = patience.unwrap_or(MOMENT).min(MOMENT);
-        let found = if self.pays {
+        let found = if self.pays && spare {
             look(moment, find, thread::yield_now, || begin.elapsed())
         } else {
             None
@@ -108,17 +111,19 @@ mod tests {
 
     #[test]
     fn it_looks_only_where_the_last_wait_was_short() {
-        let found = |poll: &mut Poll| poll.wait(None, || Some("awake"), |_| "asleep");
+        let found = |poll: &mut Poll| poll.wait(true, None, || Some("awake"), |_| "asleep");
         assert_eq!(found(&mut Poll { pays: false }), "asleep");
         let mut poll = Poll { pays: true };
         assert_eq!(found(&mut poll), "awake");
-        poll.wait(None, || None, |_| thread::sleep(MOMENT));
+        assert_eq!(poll.wait(false, None, || Some("awake"), |_| "asleep"), "asleep");
+        assert_eq!(found(&mut poll), "awake");
+        poll.wait(true, None, || None, |_| thread::sleep(MOMENT));
         assert_eq!(found(&mut poll), "asleep");
     }
 
     #[test]
     fn it_looks_no_longer_than_it_has_patience() {
-        let left = Poll { pays: true }.wait(Some(Duration::ZERO), || Some(None), |left| left);
+        let left = Poll { pays: true }.wait(true, Some(Duration::ZERO), || Some(None), |left| left);
         assert_eq!(left, Some(Duration::ZERO));
     }
 }

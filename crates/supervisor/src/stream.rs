@@ -6,7 +6,7 @@
 use std::convert::Infallible;
 use std::sync::{Arc, PoisonError};
 
-use crate::sync::atomic::{AtomicUsize, Ordering};
+use crate::capacity::Capacity;
 use crate::sync::channel::{self, Receiver, Sender, select};
 use crate::sync::{Condvar, Mutex, MutexGuard};
 use brigade_task::host::Host;
@@ -27,8 +27,7 @@ const MOST_BYTES: usize = 8 * 1024 * 1024;
 pub(crate) struct Window {
     held: Mutex<Held>,
     room: Condvar,
-    /// How many jobs the pool wants to have; the loop keeps it up to date.
-    pub(crate) appetite: Arc<AtomicUsize>,
+    pub(crate) capacity: Arc<Capacity>,
 }
 
 #[derive(Debug, Default)]
@@ -68,7 +67,7 @@ impl Window {
         held.jobs = held.jobs.saturating_sub(jobs);
         held.bytes = held.bytes.saturating_sub(bytes);
         // A quarter at a time: otherwise each job that ends would wake the feed, and that the loop.
-        let appetite = self.appetite.load(Ordering::Relaxed);
+        let appetite = self.capacity.appetite();
         let worth_it =
             held.jobs <= appetite - appetite / 4 && held.bytes <= MOST_BYTES - MOST_BYTES / 4;
         let awaited = worth_it && std::mem::take(&mut held.awaited);
@@ -88,7 +87,7 @@ impl Window {
     }
 
     fn has_room(&self, held: &Held) -> bool {
-        let appetite = self.appetite.load(Ordering::Relaxed).max(1);
+        let appetite = self.capacity.appetite().max(1);
         held.closed || held.jobs == 0 || (held.jobs < appetite && held.bytes < MOST_BYTES)
     }
 
@@ -280,7 +279,7 @@ impl Drop for Settlements {
 
 pub(crate) fn stream(shared: Arc<Shared>) -> (Feed, Settlements) {
     let (to, from) = channel::unbounded();
-    let window = Arc::new(Window { appetite: Arc::clone(&shared.appetite), ..Window::default() });
+    let window = Arc::new(Window { capacity: Arc::clone(&shared.capacity), ..Window::default() });
     shared.inbox.send(Message::InputOpened);
     let over = shared.over.clone();
     let feed = Feed { shared, window: Arc::clone(&window), to, batch: Vec::new() };

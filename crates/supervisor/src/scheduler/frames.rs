@@ -92,6 +92,32 @@ impl Batches {
 }
 
 impl Scheduler {
+    /// Whether so many workers at the least have something to run.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use brigade_protocol::id::{JobId, TaskId, WorkerId};
+    /// # use brigade_supervisor::scheduler::*;
+    /// # let restarts = RestartIntensity::of(2);
+    /// # let config = Config {
+    /// #     slots: 2, threads: 1, most_waiting: 8, can_kill: true, prefetch: Prefetch::Auto, restarts,
+    /// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, max_jobs: None,
+    /// # };
+    /// # let (limits, parent) = (Limits::default(), None);
+    /// # let job = JobSpec { job: JobId(1), count: 1, task: TaskId(0), size: 8, plain: None, limits, parent };
+    /// # let mut scheduler = Scheduler::new(config);
+    /// # let _ = scheduler.handle(Time::ZERO, []);
+    /// # for worker in [WorkerId(0), WorkerId(1)] {
+    /// #     let _ = scheduler.handle(Time::ZERO, [Event::Spawned(worker), Event::WorkerReady(worker)]);
+    /// # }
+    /// assert!(!scheduler.occupies(1));
+    /// let _ = scheduler.handle(Time::ZERO, [Event::Submitted(job)]);
+    /// assert!(scheduler.occupies(1) && !scheduler.occupies(2));
+    /// ```
+    pub fn occupies(&self, processors: usize) -> bool {
+        self.workers().filter(|worker| worker.load() > 0).take(processors).count() == processors
+    }
+
     /// Gives work to workers, idle ones first, and fills vacant slots.
     pub(super) fn fill(&mut self, now: Time, actions: &mut Vec<Action>) {
         if !matches!(self.phase, Phase::Running | Phase::Draining) {

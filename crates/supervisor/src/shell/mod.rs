@@ -34,12 +34,12 @@ use self::core::{Core, Obituary};
 use self::hold::Hold;
 use self::processes::News;
 use self::settle::Parts;
+use crate::capacity::Capacity;
 use crate::error::{Failure, WorkerInfo};
 use crate::host::{Occupation, occupy};
 use crate::poll::Poll;
 use crate::pool::{Shutdown, Snapshot};
 use crate::scheduler::{Action, Ending, Event, Lane, Settled, Time};
-use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::channel::Sender;
 
 pub(crate) use self::core::{Submission, Work};
@@ -161,7 +161,8 @@ pub(crate) enum WaitEnd {
 struct Shell<C> {
     core: Core,
     crew: C,
-    appetite: Arc<AtomicUsize>,
+    capacity: Arc<Capacity>,
+    processors: usize,
     /// What clients want to know. It is told when what came before has been decided.
     questions: Vec<Question>,
     poll: Poll,
@@ -197,7 +198,9 @@ impl<C: Crew> Shell<C> {
             for question in std::mem::take(&mut self.questions) {
                 self.answer(question);
             }
-            self.appetite.store(self.core.scheduler.appetite(), Ordering::Relaxed);
+            let scheduler = &self.core.scheduler;
+            let spare = !scheduler.occupies(self.processors);
+            self.capacity.tell(scheduler.appetite(), spare);
         }
         self.crew.leave();
     }
@@ -251,6 +254,7 @@ impl<C: Crew> Shell<C> {
         let patience = left.into_iter().chain(patience).chain(held).min();
         let receiver = core.inbox.receiver();
         let first = self.poll.wait(
+            self.capacity.has_spare_processor(),
             patience,
             || receiver.try_recv().ok().map(Some),
             |left| match left {

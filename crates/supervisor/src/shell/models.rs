@@ -21,11 +21,11 @@ use loom::thread;
 
 use super::inbox::{Closing, Inbox};
 use super::{Message, Submission, runs};
+use crate::capacity::Capacity;
 use crate::host::Shared;
 use crate::scheduler::Limits;
 use crate::sink::Sink;
 use crate::stream::{self, Feed};
-use crate::sync::atomic::AtomicUsize;
 use crate::sync::channel::{self, Receiver, TryRecvError};
 
 /// Tries every order in which the threads are interrupted at most so often where they need not be.
@@ -190,7 +190,7 @@ fn shared(appetite: usize) -> (Arc<Shared>, Closing) {
     let shared = Shared {
         id: 1,
         inbox,
-        appetite: Arc::new(AtomicUsize::new(appetite)),
+        capacity: Arc::new(Capacity::new(appetite)),
         over,
         own_build: BuildId(String::new()),
         limits: Limits::default(),

@@ -19,18 +19,18 @@ use super::processes::{
 };
 use super::{Crew, Shell, thread};
 use crate::builder::Builder;
+use crate::capacity::Capacity;
 use crate::error::StartError;
 use crate::host::new_pool_id;
 use crate::poll::Poll;
 use crate::scheduler::{Config, RestartIntensity, Scheduler};
-use crate::sync::atomic::AtomicUsize;
 use crate::sync::channel::{self, Receiver};
 
 /// A pool that runs.
 pub(crate) struct Started {
     pub(crate) pool: u64,
     pub(crate) inbox: Arc<Inbox>,
-    pub(crate) appetite: Arc<AtomicUsize>,
+    pub(crate) capacity: Arc<Capacity>,
     pub(crate) own_build: BuildId,
     pub(crate) thread: JoinHandle<()>,
     pub(crate) over: Receiver<Infallible>,
@@ -117,12 +117,13 @@ pub(super) fn run<C: Crew + Send + 'static>(
     crew: C,
     own_build: BuildId,
 ) -> Result<Started, StartError> {
-    let appetite = Arc::new(AtomicUsize::new(scheduler.appetite()));
+    let capacity = Arc::new(Capacity::new(scheduler.appetite()));
     let core = Core::new(scheduler, Arc::clone(&inbox));
     let shell = Shell {
         core,
         crew,
-        appetite: Arc::clone(&appetite),
+        capacity: Arc::clone(&capacity),
+        processors: std::thread::available_parallelism().map_or(1, usize::from),
         questions: Vec::new(),
         poll: Poll::default(),
         hold: Hold::default(),
@@ -133,7 +134,7 @@ pub(super) fn run<C: Crew + Send + 'static>(
         shell.run();
     })
     .map_err(|error| system("start a thread", error))?;
-    Ok(Started { pool, inbox, appetite, own_build, thread, over })
+    Ok(Started { pool, inbox, capacity, own_build, thread, over })
 }
 
 /// The most workers that a pool which began with so many can be resized to.
