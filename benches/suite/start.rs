@@ -8,11 +8,13 @@ use std::time::{Duration, Instant};
 
 use brigade_benches::amount::{millis, number, short};
 use brigade_benches::contest::{Contest, Entrant, Who};
+use brigade_benches::os::fork_and_hear;
 use brigade_benches::plot::{Axis, Chart, Curves, Line};
 use brigade_benches::section::{Better, Limit, Section};
 use brigade_benches::{pools, tasks, whole_or_quick};
 
 const OURS: &str = "brigade";
+const FORKS: &str = "bare forks, a byte from each";
 
 /// How many workers, how long the jobs sleep, and how long those of peers do.
 const SIZES: [(usize, f64, f64); 3] = [(8, 0.2, 0.5), (64, 0.4, 1.0), (500, 1.5, 3.0)];
@@ -24,6 +26,9 @@ pub(crate) fn run(section: &mut Section) {
         let nap = Duration::from_secs_f64(nap);
         contest.add(OURS, Who::Ours, move || {
             [millis(first_result(workers)), millis(all_answered(workers, nap))]
+        });
+        contest.add(FORKS, Who::Limit, move || {
+            [millis(fork_and_hear(1)), millis(fork_and_hear(workers))]
         });
         for (pool, name, most) in [
             ("procspawn", "Pool", 500),
@@ -49,6 +54,10 @@ pub(crate) fn run(section: &mut Section) {
         if workers == 64 {
             let figures = every.find(OURS).map(Entrant::figures);
             section.bar("64 workers, first result of each", Limit::AtMost(15.0), "ms", figures);
+            section.note(
+                "A bare fork is of this very program, and its child does nothing but write a byte: it is what the \
+                 system needs for itself.",
+            );
         }
         for entrant in &every.0 {
             let median = entrant.figures().median();
