@@ -63,9 +63,9 @@ pub(crate) fn run(section: &mut Section) {
     });
     section.bar("p99 of ours / p50 of the echo", Limit::AtMost(4.0), "×", ratio);
     section.note(
-        "A trip takes some 10 µs while the kernel has both sides on one processor, and some 80 µs while the one \
-         that is woken sleeps on the other: which of the two it is changes from round to round, so look at the \
-         least and the most too.",
+        "The echo's trip takes some 10 µs while the kernel has both sides on one processor, and some 100 µs while \
+         the one that is woken sleeps on the other: which of the two it is changes from round to round, so look at \
+         the least and the most too. Ours looks for its result for a while before it sleeps.",
     );
     section.plot("latency", &Chart::Curves(curves(&rounds.0)));
 }
