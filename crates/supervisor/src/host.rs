@@ -325,12 +325,13 @@ impl RunHost for Shared {
         }
     }
 
-    fn submit_call(&self, call: Call<'_>) -> (JobId, Claim) {
+    fn submit_call(&self, call: Call<'_>, own: &Arc<dyn Host>) -> Claim {
         let Call { task, known, form, arguments } = call;
         let begin = |first| {
             let checked = self.check(task, known, form);
             let id = checked.as_ref().map_or(TaskId::default(), |(id, _)| *id);
-            let run = runs::Entry::of_futures(first, (id, task.clone(), form), self.limits);
+            let kind = (id, task.clone(), form);
+            let run = runs::Entry::of_futures(first, kind, self.limits, Arc::clone(own));
             (run, checked.err())
         };
         self.inbox.gather(|| self.new_id(), (task, form), arguments, begin)

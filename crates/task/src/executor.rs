@@ -11,6 +11,7 @@ use crate::handle::{Awaitable, Reserved};
 use crate::host::{Admission, Host, Submission};
 use crate::job::{Arguments, Job};
 use crate::map::{Map, MapUnordered};
+use crate::origin::{Origin, Single};
 use crate::pack::Claim;
 use crate::ready::Ready;
 use crate::scope::{self, Scope};
@@ -113,8 +114,8 @@ pub trait Executor {
             let error = JobError::unstarted(id, name, None, Failure::Refused(reason));
             cell.fill(Settlement::bare(id, Err(error)));
             let (task, decode) = job.ready().called();
-            let read = Read::Decode(decode);
-            return Future::of_cell(id, task, Arc::new(cell), read, Arc::clone(host));
+            let single = Single { job: id, task, cell: Arc::new(cell), host: Arc::clone(host) };
+            return Future::new(Origin::Single(Box::new(single)), Read::Decode(decode));
         }
         let admission = host.admit(true);
         let (id, cell) = seat.take();
@@ -212,25 +213,20 @@ fn submit_admitted<T, A: Arguments>(
 ) -> Future<T> {
     let job = job.ready();
     match submit_call(host, &job) {
-        Some(submitted) => called(host, job, submitted),
+        Some(claim) => called(job, claim),
         None => send(host, job, host.new_id(), Arc::default(), admission),
     }
 }
 
-/// Submits a job as a call that can travel in a run, if it and its host are such. Gives its id, and where
-/// its end will be.
-pub(crate) fn submit_call<T>(host: &Arc<dyn Host>, job: &Ready<T>) -> Option<(JobId, Claim)> {
-    Some(host.runs()?.submit_call(job.as_call()?))
+/// Submits a job as a call that can travel in a run, if it and its host are such. Gives the claim to its end.
+pub(crate) fn submit_call<T>(host: &Arc<dyn Host>, job: &Ready<T>) -> Option<Claim> {
+    Some(host.runs()?.submit_call(job.as_call()?, host))
 }
 
 /// The future of a job that was submitted as a call.
-pub(crate) fn called<T>(
-    host: &Arc<dyn Host>,
-    job: Ready<T>,
-    (id, claim): (JobId, Claim),
-) -> Future<T> {
+pub(crate) fn called<T>(job: Ready<T>, claim: Claim) -> Future<T> {
     let (_, decode) = job.called();
-    Future::of_call(id, claim, decode, Arc::clone(host))
+    Future::new(Origin::Pack(claim), Read::Decode(decode))
 }
 
 fn send<T>(
@@ -258,5 +254,6 @@ pub(crate) fn prepare<T>(
         Admission::Free | Admission::Full => None,
     };
     let (submission, task, decode) = job.into_submission(id, Arc::clone(&cell), permit);
-    (submission, Future::of_cell(id, task, cell, Read::Decode(decode), Arc::clone(host)))
+    let single = Single { job: id, task, cell, host: Arc::clone(host) };
+    (submission, Future::new(Origin::Single(Box::new(single)), Read::Decode(decode)))
 }

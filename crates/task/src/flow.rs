@@ -288,9 +288,9 @@ impl<T, A: Arguments, I: Iterator<Item = Job<T, A>>> Flow<T, I> {
         let host = Arc::clone(&self.host);
         // What is in the batch must not be overtaken.
         if self.batch.is_empty()
-            && let Some(submitted) = submit_call(&host, &job)
+            && let Some(claim) = submit_call(&host, &job)
         {
-            return called(&host, job, submitted);
+            return called(job, claim);
         }
         let (submission, future) = prepare(&host, job, host.new_id(), Arc::default(), admission);
         self.batch.push(submission);

@@ -16,8 +16,7 @@ use crate::cell::{Cell, Settlement};
 use crate::handle::Handle;
 use crate::host::Host;
 use crate::job::{self, Decode};
-use crate::origin::Origin;
-use crate::pack::Claim;
+use crate::origin::{Origin, Single};
 
 /// A submitted job, on its way to its one outcome.
 ///
@@ -32,21 +31,10 @@ use crate::pack::Claim;
 /// # Ok::<(), brigade::Error>(())
 /// ```
 pub struct Future<T> {
-    job: JobId,
     origin: Origin,
     read: Read<T>,
-    host: Arc<dyn Host>,
-    /// What the future of a plain call does without until it is awaited, so that a million of them take no
-    /// more than their 64 bytes each.
-    rest: Option<Box<Rest>>,
-}
-
-#[derive(Default)]
-struct Rest {
-    /// The name of its task, if its origin has none.
-    task: Cow<'static, str>,
     /// Who awaits it now.
-    waker: Option<Waker>,
+    waker: Option<Box<Waker>>,
 }
 
 /// How the result is had from a settlement.
@@ -66,26 +54,8 @@ impl<T> Clone for Read<T> {
 }
 
 impl<T> Future<T> {
-    /// The future of a job whose end is put into this cell.
-    pub(crate) fn of_cell(
-        job: JobId,
-        task: Cow<'static, str>,
-        cell: Arc<Cell>,
-        read: Read<T>,
-        host: Arc<dyn Host>,
-    ) -> Self {
-        let rest = Box::new(Rest { task, waker: None });
-        Self { job, origin: Origin::Cell(cell), read, host, rest: Some(rest) }
-    }
-
-    /// The future of a job that was submitted as a call.
-    pub(crate) fn of_call(
-        job: JobId,
-        claim: Claim,
-        decode: Decode<T>,
-        host: Arc<dyn Host>,
-    ) -> Self {
-        Self { job, origin: Origin::Pack(claim), read: Read::Decode(decode), host, rest: None }
+    pub(crate) fn new(origin: Origin, read: Read<T>) -> Self {
+        Self { origin, read, waker: None }
     }
 
     /// The future of a job whose value is not encoded: it is taken from a place beside the cell.
@@ -97,7 +67,8 @@ impl<T> Future<T> {
         take: impl Fn() -> Option<T> + Send + Sync + 'static,
         host: Arc<dyn Host>,
     ) -> Self {
-        Self::of_cell(job, Cow::Borrowed(task), cell, Read::Take(Arc::new(take)), host)
+        let single = Single { job, task: Cow::Borrowed(task), cell, host };
+        Self::new(Origin::Single(Box::new(single)), Read::Take(Arc::new(take)))
     }
 
     pub(crate) fn of_handle(handle: &Handle<T>, host: &Arc<dyn Host>) -> Self
@@ -119,15 +90,13 @@ impl<T> Future<T> {
         let decode: Decode<T> = |output| {
             brigade_protocol::codec::decode_value(output).map_err(|error| error.to_string())
         };
-        Self::of_cell(job, Cow::Borrowed(""), cell, Read::Decode(decode), Arc::clone(host))
+        let single = Single { job, task: Cow::Borrowed(""), cell, host: Arc::clone(host) };
+        Self::new(Origin::Single(Box::new(single)), Read::Decode(decode))
     }
 
     /// Another future of the same job.
     pub(crate) fn twin(&self) -> Self {
-        let rest = self.rest.as_ref();
-        let rest = rest.map(|rest| Box::new(Rest { task: rest.task.clone(), waker: None }));
-        let (origin, read) = (self.origin.clone(), self.read.clone());
-        Self { job: self.job, origin, read, host: Arc::clone(&self.host), rest }
+        Self::new(self.origin.clone(), self.read.clone())
     }
 
     /// The job's id.
@@ -141,7 +110,7 @@ impl<T> Future<T> {
     /// # Ok::<(), brigade::Error>(())
     /// ```
     pub fn job(&self) -> JobId {
-        self.job
+        self.origin.job()
     }
 
     /// Waits for the result. In a task this is a wait like [`Context::wait`](crate::Context): the
@@ -244,7 +213,7 @@ impl<T> Future<T> {
     /// ```
     pub fn done(&self) -> bool {
         if !self.origin.is_filled() {
-            self.host.poll(self.job);
+            self.host().poll(self.job());
         }
         self.origin.is_filled()
     }
@@ -266,7 +235,7 @@ impl<T> Future<T> {
     /// # Ok::<(), brigade::Error>(())
     /// ```
     pub fn running(&self) -> bool {
-        !self.done() && self.host.is_running(self.job)
+        !self.done() && self.host().is_running(self.job())
     }
 
     /// Cancels the job unless it has been started, and tells whether it did. A job that merely
@@ -321,7 +290,7 @@ impl<T> Future<T> {
     fn end(&self, kill: bool) -> bool {
         match self.origin.peek(|result, _| result.is_err_and(JobError::is_cancelled)) {
             Some(cancelled) => cancelled,
-            None => self.host.cancel(self.job, kill),
+            None => self.host().cancel(self.job(), kill),
         }
     }
 
@@ -366,7 +335,7 @@ impl<T> Future<T> {
     /// # Ok::<(), brigade::Error>(())
     /// ```
     pub fn handle(&self) -> Handle<T> {
-        Handle::take(self.job, &self.origin.cell(), &self.host)
+        Handle::take(self.job(), &self.origin.cell(), self.host())
     }
 
     pub(crate) fn origin(&self) -> &Origin {
@@ -374,15 +343,11 @@ impl<T> Future<T> {
     }
 
     pub(crate) fn host(&self) -> &Arc<dyn Host> {
-        &self.host
+        self.origin.host()
     }
 
     pub(crate) fn task(&self) -> &str {
-        match (&self.origin, &self.rest) {
-            (Origin::Pack(claim), _) => claim.task(),
-            (Origin::Cell(_), Some(rest)) => &rest.task,
-            (Origin::Cell(_), None) => "",
-        }
+        self.origin.task()
     }
 
     /// Whether it has ended, so far as is known here, without a result.
@@ -395,7 +360,7 @@ impl<T> Future<T> {
         if self.origin.is_filled() || self.origin.cell().watch_by_thread() {
             return Ok(true);
         }
-        self.host.wait(&[self.job], deadline, &|| self.origin.is_filled())?;
+        self.host().wait(&[self.job()], deadline, &|| self.origin.is_filled())?;
         Ok(self.origin.is_filled())
     }
 
@@ -415,7 +380,7 @@ impl<T> Future<T> {
     /// The output of the job, which has ended, cannot be had.
     fn unread(&self, text: String) -> JobError {
         let task = self.task().to_owned();
-        let unread = job::unread(self.job, task, text);
+        let unread = job::unread(self.job(), task, text);
         let Some(Settlement { attempts, worker, ran, .. }) = self.origin.settlement() else {
             return JobError::new(unread);
         };
@@ -429,11 +394,14 @@ impl<T> std::future::Future for Future<T> {
     type Output = Result<T, JobError>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut TaskContext<'_>) -> Poll<Self::Output> {
-        let former = self.rest.as_ref().and_then(|rest| rest.waker.as_ref());
+        let former = self.waker.as_deref();
         if self.origin.is_filled() || self.origin.cell().watch_by_task(context.waker(), former) {
             return self.read_now().map_or(Poll::Pending, Poll::Ready);
         }
-        self.rest.get_or_insert_default().waker = Some(context.waker().clone());
+        match &mut self.waker {
+            Some(waker) => waker.as_mut().clone_from(context.waker()),
+            None => self.waker = Some(Box::new(context.waker().clone())),
+        }
         Poll::Pending
     }
 }

@@ -12,10 +12,9 @@ use std::time::{Duration, Instant};
 use brigade_protocol::error::JobError;
 use brigade_protocol::id::JobId;
 
-use crate::cell::Arrivals;
+use crate::cell::{Arrivals, Cell};
 use crate::future::Future;
 use crate::host::Host;
-use crate::origin::Origin;
 
 /// How many jobs a host is told of at once; a worker tells its supervisor of no more.
 const MOST_NAMED: usize = 1024;
@@ -46,24 +45,29 @@ pub(crate) struct Unwaitable {
 impl Gathering {
     /// Awaits one more.
     pub(crate) fn watch<T>(&mut self, number: usize, future: &Future<T>) {
-        self.watch_origin(number, future.job(), future.origin(), future.host());
+        self.note(number, future.job(), future.host());
+        future.origin().watch_by_arrivals(&self.arrivals, number);
     }
 
     /// As [`Gathering::watch`], without a future.
-    pub(crate) fn watch_origin(
+    pub(crate) fn watch_cell(
         &mut self,
         number: usize,
         job: JobId,
-        origin: &Origin,
+        cell: &Cell,
         host: &Arc<dyn Host>,
     ) {
+        self.note(number, job, host);
+        cell.watch_by_arrivals(&self.arrivals, number);
+    }
+
+    fn note(&mut self, number: usize, job: JobId, host: &Arc<dyn Host>) {
         let group = self.groups.iter().position(|group| group.host.pool() == host.pool());
         let group = group.unwrap_or_else(|| {
             self.groups.push(Group { host: Arc::clone(host), pending: BTreeMap::new() });
             self.groups.len() - 1
         });
         self.groups[group].pending.insert(number, job);
-        origin.watch_by_arrivals(&self.arrivals, number);
     }
 
     /// Where the ends are noted.

@@ -98,9 +98,9 @@ pub trait RunHost {
     /// Takes a run. What prevents one of its jobs from running is told by its end.
     fn submit_run(&self, run: SubmittedRun);
 
-    /// Takes a plain call, by itself. Gives its id and the claim to its end, which tells what prevents it
-    /// from running if something does.
-    fn submit_call(&self, call: Call<'_>) -> (JobId, Claim);
+    /// Takes a plain call, by itself. Gives the claim to its end, which tells what prevents it from running if
+    /// something does. `own` is this host, which whoever has the claim asks.
+    fn submit_call(&self, call: Call<'_>, own: &Arc<dyn Host>) -> Claim;
 }
 
 /// Whether a host's queue may be entered.

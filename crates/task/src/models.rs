@@ -12,8 +12,11 @@ use loom::{model, thread};
 use crate::bound::Bound;
 use crate::cell::{Arrivals, Cell, Settlement, park_until};
 use crate::ends::{Ends, Outputs};
+use crate::executor::Executor;
+use crate::host::Host;
 use crate::outside::Blobs;
 use crate::pack::{Circumstances, Claim, Pack};
+use crate::tests::fake::{Order, Pool};
 
 /// An end that can be told from others by its job.
 fn end(number: u64) -> Settlement {
@@ -181,12 +184,17 @@ fn the_ends_of_a_run_are_taken_in_order_by_who_waits_for_them() {
     });
 }
 
+/// Of whom nothing is asked.
+fn host() -> Arc<dyn Host> {
+    Arc::clone(Pool::new(Order::None).host())
+}
+
 /// One waits for the end of a call in a pack, as a future does, while the ends of all come. Not the thread that
 /// joins the others: loom has it that nobody is unparked late there.
 #[test]
 fn who_waits_for_a_place_of_a_pack_is_told() {
     model(|| {
-        let pack = Arc::new(Pack::new(JobId(1), "task".into()));
+        let pack = Arc::new(Pack::new(JobId(1), "task".into(), host()));
         let fill = |pack: &Pack, place| {
             let outputs = Ok(Outputs::One(vec![7]));
             pack.fill((place, 1), outputs, Blobs::default(), Circumstances::default());
@@ -211,7 +219,7 @@ fn who_waits_for_a_place_of_a_pack_is_told() {
 #[test]
 fn an_end_is_kept_as_long_as_there_are_claims_to_it() {
     model(|| {
-        let pack = Arc::new(Pack::new(JobId(1), "task".into()));
+        let pack = Arc::new(Pack::new(JobId(1), "task".into(), host()));
         let claim = Claim::first(&pack, 0);
         let holder = thread::spawn(move || {
             let ended = claim.has_ended();

@@ -14,15 +14,17 @@ use brigade_protocol::id::JobId;
 use crate::blob::outside::Blobs;
 use crate::cell::{Arrivals, Cell, Settlement};
 use crate::ends::Outputs;
+use crate::host::Host;
 use crate::sync::{Mutex, MutexGuard};
 
 /// See the [module documentation](self).
-#[derive(Debug)]
 pub struct Pack {
     /// The id of its first job.
     first: JobId,
     /// The name of their task.
     task: Cow<'static, str>,
+    /// Who runs them.
+    host: Arc<dyn Host>,
     state: Mutex<State>,
 }
 
@@ -49,7 +51,6 @@ struct Kept {
 
 /// A claim to the end of one job of a pack. What nobody has a claim to is not kept, however long its
 /// neighbours are.
-#[derive(Debug)]
 pub struct Claim {
     pack: Arc<Pack>,
     place: u32,
@@ -90,9 +91,9 @@ struct Mark {
 }
 
 impl Pack {
-    /// A pack of calls of this task, the first of which has this id.
-    pub fn new(first: JobId, task: Cow<'static, str>) -> Self {
-        Self { first, task, state: Mutex::default() }
+    /// A pack of calls of this task, which this host runs, and the first of which has this id.
+    pub fn new(first: JobId, task: Cow<'static, str>, host: Arc<dyn Host>) -> Self {
+        Self { first, task, host, state: Mutex::default() }
     }
 
     /// Puts in the ends of so many jobs, from this place on: their outputs, or of a single one why it
@@ -128,10 +129,14 @@ impl Pack {
         }
     }
 
+    fn job(&self, place: u32) -> JobId {
+        JobId(self.first.0 + u64::from(place))
+    }
+
     /// The settlement of the job in this place.
     fn settlement(&self, piece: &Piece, place: u32) -> Settlement {
         let Circumstances { attempts, worker, submitted, .. } = piece.circumstances;
-        let job = JobId(self.first.0 + u64::from(place));
+        let job = self.job(place);
         let result = piece.result(place).map(<[u8]>::to_vec).map_err(JobError::clone);
         let (blobs, ran) = (piece.blobs.clone(), piece.ran(place));
         Settlement { tag: 0, job, result, blobs, attempts, worker, submitted, ran }
@@ -152,6 +157,16 @@ impl Claim {
     /// The claim that there is to each job of a pack from its submission on. It is made once.
     pub fn first(pack: &Arc<Pack>, place: u32) -> Self {
         Self { pack: Arc::clone(pack), place }
+    }
+
+    /// The job.
+    pub fn job(&self) -> JobId {
+        self.pack.job(self.place)
+    }
+
+    /// Who runs it.
+    pub(crate) fn host(&self) -> &Arc<dyn Host> {
+        &self.pack.host
     }
 
     /// The name of the task.

@@ -15,7 +15,6 @@ use crate::cell::Cell;
 use crate::executor::Executor;
 use crate::gather::Gathering;
 use crate::host::{Admission, Host, Submission};
-use crate::origin::Origin;
 
 /// An executor whose jobs are all settled when its block is left: see
 /// [`Executor::scope`].
@@ -98,7 +97,7 @@ impl Recorded {
     fn settle_all(&self) {
         let mut gathering = Gathering::default();
         for (number, (job, cell)) in std::mem::take(&mut *self.jobs()).into_iter().enumerate() {
-            gathering.watch_origin(number, job, &Origin::Cell(cell), &self.host);
+            gathering.watch_cell(number, job, &cell, &self.host);
         }
         while gathering.len() > 0 {
             if gathering.pop().is_none() && gathering.wait(None).is_err() {

@@ -3,7 +3,7 @@
 
 mod async_runtimes;
 mod callbacks;
-mod fake;
+pub(crate) mod fake;
 mod gather;
 mod map;
 mod pack;

@@ -64,19 +64,19 @@ impl Inbox {
     }
 
     /// Submits a plain call, with the next id: `begin` begins a run for it, if it cannot join the last one,
-    /// or tells why there can be none. Gives the id, and the claim to its end.
+    /// or tells why there can be none. Gives the claim to its end.
     pub(crate) fn gather(
         &self,
         next_id: impl FnOnce() -> JobId,
         kind: (&str, Form),
         arguments: &[u8],
         begin: impl FnOnce(JobId) -> (runs::Entry, Option<Failure>),
-    ) -> (JobId, Claim) {
+    ) -> Claim {
         let mut gathered = self.gathered();
         let job = next_id();
         let last = if gathered.open { gathered.runs.back_mut() } else { None };
         if let Some(claim) = last.and_then(|run| run.push(job, kind, arguments)) {
-            return (job, claim);
+            return claim;
         }
         let (mut run, refused) = begin(job);
         let claim = run.push(job, kind, arguments).expect("it was begun for this call");
@@ -90,7 +90,7 @@ impl Inbox {
             drop(gathered);
             self.see_whether_it_is_over();
         }
-        (job, claim)
+        claim
     }
 
     /// The run to which this message belongs.

@@ -85,10 +85,11 @@ fn succeed(mut run: runs::Entry) -> u32 {
     run.count
 }
 
-fn call(shared: &Shared) -> (JobId, Claim) {
+fn call(shared: &Arc<Shared>) -> Claim {
     let task = Cow::Borrowed("task");
     let (task, form, arguments) = (&task, Form::Json, &b"[]"[..]);
-    shared.submit_call(Call { task, known: None, form, arguments })
+    let own = Arc::clone(shared) as Arc<dyn Host>;
+    shared.submit_call(Call { task, known: None, form, arguments }, &own)
 }
 
 /// Two submit calls, which may join each other, while the loop ends.
@@ -102,8 +103,8 @@ fn calls_that_are_submitted_while_the_pool_ends_are_settled() {
         });
         run_loop(&shared.inbox, closing, 1);
         let calls = submitters.map(|submitter| submitter.join().unwrap());
-        assert!(calls.iter().all(|(_, claim)| claim.has_ended()), "a call is lost");
-        assert_ne!(calls[0].0, calls[1].0, "each has an id of its own");
+        assert!(calls.iter().all(Claim::has_ended), "a call is lost");
+        assert_ne!(calls[0].job(), calls[1].job(), "each has an id of its own");
         assert_eq!(shared.inbox.receiver().try_recv().err(), Some(TryRecvError::Empty));
     });
 }
@@ -117,9 +118,9 @@ fn nothing_overtakes_the_call_that_it_is_about() {
         let submitters = [true, false].map(|is_cancelled| {
             let shared = Arc::clone(&shared);
             thread::spawn(move || {
-                let (job, claim) = call(&shared);
+                let claim = call(&shared);
                 if is_cancelled {
-                    shared.cancel_later(vec![job]);
+                    shared.cancel_later(vec![claim.job()]);
                 }
                 claim
             })
@@ -147,7 +148,7 @@ fn nothing_overtakes_the_call_that_it_is_about() {
 fn no_call_overtakes_what_was_sent_before() {
     model(3, || {
         let (shared, closing) = shared(1);
-        let (first, _) = call(&shared);
+        let first = call(&shared).job();
         shared.cancel_later(vec![first]);
         let _ = call(&shared);
         let found = [(); 3].map(|()| match shared.inbox.receiver().try_recv() {

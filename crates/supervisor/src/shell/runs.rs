@@ -10,7 +10,7 @@ use brigade_protocol::error::{Failure, JobError};
 use brigade_protocol::id::{JobId, Run, TaskId};
 use brigade_protocol::message::Form;
 use brigade_task::ends::{Ends, Outputs};
-use brigade_task::host::{MOST_BYTES, MOST_JOBS};
+use brigade_task::host::{Host, MOST_BYTES, MOST_JOBS};
 use brigade_task::outside::Blobs;
 use brigade_task::pack::{Circumstances, Claim, Pack};
 
@@ -74,8 +74,9 @@ impl Entry {
         first: JobId,
         (task, name, form): (TaskId, Cow<'static, str>, Form),
         limits: Limits,
+        host: Arc<dyn Host>,
     ) -> Self {
-        let target = Target::Futures(Arc::new(Pack::new(first, name.clone())));
+        let target = Target::Futures(Arc::new(Pack::new(first, name.clone(), host)));
         Self::new(first, (task, name, form), limits, target)
     }
 

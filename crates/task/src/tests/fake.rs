@@ -25,7 +25,7 @@ pub(super) const BAD: u64 = 1_000_000_001;
 
 /// Which job ends next.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) enum Order {
+pub(crate) enum Order {
     #[default]
     First,
     Last,
@@ -58,13 +58,13 @@ pub(super) struct Fake {
     state: Mutex<State>,
 }
 
-pub(super) struct Pool {
+pub(crate) struct Pool {
     pub(super) fake: Arc<Fake>,
     host: Arc<dyn Host>,
 }
 
 impl Pool {
-    pub(super) fn new(order: Order) -> Self {
+    pub(crate) fn new(order: Order) -> Self {
         Self::with(order, 4, None)
     }
 
