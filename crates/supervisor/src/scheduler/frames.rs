@@ -114,8 +114,8 @@ impl Scheduler {
     /// let _ = scheduler.handle(Time::ZERO, [Event::Submitted(job)]);
     /// assert!(scheduler.occupies(1) && !scheduler.occupies(2));
     /// ```
-    pub fn occupies(&self, processors: usize) -> bool {
-        self.workers().filter(|worker| worker.load() > 0).take(processors).count() == processors
+    pub fn occupies(&self, workers: usize) -> bool {
+        self.workers().filter(|worker| worker.load() > 0).take(workers).count() == workers
     }
 
     /// Gives work to workers, idle ones first, and fills vacant slots.

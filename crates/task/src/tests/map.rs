@@ -207,6 +207,7 @@ fn a_job_for_which_there_was_no_place_is_one_that_the_time_was_over_for() {
     let patience = Duration::from_secs(1);
     let mut map = pool.map([1, 2].map(double)).timeout(patience);
     assert_eq!(map.next(), Some(Ok(2)), "the other one was pulled meanwhile");
+    // Until the time is over, of which nothing tells.
     std::thread::sleep(patience);
     assert!(map.next().unwrap().unwrap_err().is_refused());
     assert_eq!(map.next(), None);

@@ -138,7 +138,7 @@ fn of_a_map_that_is_dropped_each_job_ends_once() {
     for taken in [1, 1000, 2500] {
         assert_eq!(pool.map((0..).map(|x| pass(x, None))).take(taken).count(), taken);
     }
-    // Of the last one nothing is started behind the first two of those that are not taken.
+    // Of the last one no more than two of those behind are begun, and none ends, before some are cancelled.
     let directory = tempfile::tempdir().unwrap();
     let gate = directory.path().join("gate");
     mkfifo(&gate, Mode::S_IRWXU).unwrap();
