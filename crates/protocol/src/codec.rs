@@ -8,6 +8,7 @@
 //! class may hold.
 
 use bincode::config;
+use bincode::enc::write::Writer;
 use serde::{Deserialize, Serialize};
 
 /// The largest message, in bytes. An ipc-channel carries it in one packet, and four of them fit
@@ -363,7 +364,7 @@ fn push(number: u64, buffer: &mut Vec<u8>) {
         0..=250 => buffer.push(number.to_le_bytes()[0]),
         251..=0xffff => buffer.extend([251, number.to_le_bytes()[0], number.to_le_bytes()[1]]),
         _ => {
-            let written = bincode::encode_into_std_write(number, buffer, config::standard());
+            let written = bincode::encode_into_writer(number, Append(buffer), config::standard());
             written.expect("a number can be written to memory");
         }
     }
@@ -390,6 +391,17 @@ fn pop_long(bytes: &mut &[u8]) -> Result<u64, DecodeError> {
     Ok(number)
 }
 
+/// Writes behind what is there.
+struct Append<'a>(&'a mut Vec<u8>);
+
+impl Writer for Append<'_> {
+    #[inline]
+    fn write(&mut self, bytes: &[u8]) -> Result<(), bincode::error::EncodeError> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+}
+
 #[inline]
 fn write<T: Serialize + ?Sized, C: config::Config>(
     value: &T,
@@ -397,8 +409,8 @@ fn write<T: Serialize + ?Sized, C: config::Config>(
     config: C,
 ) -> Result<(), EncodeError> {
     let before = buffer.len();
-    let encoded = bincode::serde::encode_into_std_write(value, buffer, config);
-    encoded.map(drop).map_err(|error| {
+    let encoded = bincode::serde::encode_into_writer(value, Append(buffer), config);
+    encoded.map_err(|error| {
         buffer.truncate(before);
         EncodeError::Unencodable(error)
     })
