@@ -373,22 +373,21 @@ fn push(number: u64, buffer: &mut Vec<u8>) {
 /// Reads what [`push`] wrote.
 #[inline]
 fn pop(bytes: &mut &[u8]) -> Result<u64, DecodeError> {
-    match *bytes {
-        [number @ 0..=250, rest @ ..] => {
-            *bytes = rest;
-            Ok(u64::from(*number))
-        }
-        _ => pop_long(bytes),
-    }
+    let number;
+    (number, *bytes) = match *bytes {
+        [number @ 0..=250, rest @ ..] => (u64::from(*number), rest),
+        // Not by reference: or what is read would be in memory, and not in registers, for the short ones too.
+        long => pop_long(long)?,
+    };
+    Ok(number)
 }
 
 /// Reads a number of more than one byte. Apart, so that what reads the short ones is small enough to be inlined.
 #[cold]
-fn pop_long(bytes: &mut &[u8]) -> Result<u64, DecodeError> {
+fn pop_long(bytes: &[u8]) -> Result<(u64, &[u8]), DecodeError> {
     let (number, used) =
         bincode::decode_from_slice(bytes, config::standard()).map_err(DecodeError::Malformed)?;
-    *bytes = &bytes[used..];
-    Ok(number)
+    Ok((number, &bytes[used..]))
 }
 
 /// Writes behind what is there.
