@@ -21,12 +21,10 @@ pub(crate) struct Bulk<T> {
     pub(crate) ends: Arc<Ends>,
     open: Option<Open<T>>,
     sent: VecDeque<Sent<T>>,
-    /// What has come for the job that is next.
-    piece: Option<Piece>,
-    /// Jobs that have not been delivered.
-    pub(crate) jobs: usize,
-    /// Their arguments.
-    pub(crate) bytes: usize,
+    /// What has come for the job that is next, and what reads it.
+    piece: Option<(Piece, Decode<T>)>,
+    /// The arguments of the runs that were sent.
+    bytes: usize,
 }
 
 /// A run that is being filled.
@@ -36,9 +34,9 @@ struct Open<T> {
     number: u64,
     count: u32,
     longest: usize,
-    /// Without what says how long each is.
-    bytes: usize,
     arguments: Vec<u8>,
+    /// How many bytes of them are whole: where a value panics as it is encoded, a part of it is left.
+    whole: usize,
 }
 
 /// What the jobs of a run have in common.
@@ -68,14 +66,13 @@ impl<T> Open<T> {
     fn new(number: u64, &(task, known, form, decode): &Plain<'_, T>) -> Self {
         let kind = Kind { task: task.clone(), known, form, decode };
         let arguments = Vec::with_capacity(1024);
-        Self { kind, number, count: 0, longest: 0, bytes: 0, arguments }
+        Self { kind, number, count: 0, longest: 0, arguments, whole: 0 }
     }
 
-    /// Whether a call of this kind, with this number, can be the next of this run.
+    /// Whether a call of this kind can be the next of this run.
     #[inline]
-    fn goes_on(&self, number: u64, &(task, known, form, decode): &Plain<'_, T>) -> bool {
-        self.number + u64::from(self.count) == number
-            && self.count < MOST_JOBS
+    fn goes_on(&self, &(task, known, form, decode): &Plain<'_, T>) -> bool {
+        self.count < MOST_JOBS
             && self.arguments.len() < MOST_BYTES
             && self.kind.form == form
             && std::ptr::fn_addr_eq(self.kind.decode, decode)
@@ -89,17 +86,16 @@ impl<T> Open<T> {
 
 impl<T> Bulk<T> {
     pub(crate) fn new() -> Self {
-        Self {
-            ends: Arc::default(),
-            open: None,
-            sent: VecDeque::new(),
-            piece: None,
-            jobs: 0,
-            bytes: 0,
-        }
+        Self { ends: Arc::default(), open: None, sent: VecDeque::new(), piece: None, bytes: 0 }
     }
 
-    /// Takes a job that can travel in a run, with its number in the map. False if it can not.
+    /// The arguments of all runs of which not all has been delivered.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes + self.open.as_ref().map_or(0, |open| open.whole)
+    }
+
+    /// Takes a job that can travel in a run, with its number in the map, which is that behind the last one if the
+    /// run has not been [handed over](Self::flush). False if it can not.
     #[inline]
     pub(crate) fn push<A: Arguments>(
         &mut self,
@@ -108,24 +104,22 @@ impl<T> Bulk<T> {
         job: &Job<T, A>,
     ) -> bool {
         let Some(plain) = job.plain() else { return false };
-        if !self.open.as_ref().is_some_and(|open| open.goes_on(number, &plain)) {
+        if !self.open.as_ref().is_some_and(|open| open.goes_on(&plain)) {
             self.flush(host);
         }
         let open = self.open.get_or_insert_with(|| Open::new(number, &plain));
-        let before = open.arguments.len();
+        debug_assert_eq!(open.number + u64::from(open.count), number);
+        open.arguments.truncate(open.whole);
         // What cannot be encoded is told in the usual way.
         let pushed = push_written(&mut open.arguments, |bytes| {
             if job.encode_plain(bytes) { Ok(()) } else { Err(()) }
         });
         let Some(length) = pushed.ok().filter(|length| *length <= LONGEST) else {
-            open.arguments.truncate(before);
             return false;
         };
         open.count += 1;
         open.longest = open.longest.max(length);
-        open.bytes += length;
-        self.jobs += 1;
-        self.bytes += length;
+        open.whole = open.arguments.len();
         true
     }
 
@@ -134,7 +128,9 @@ impl<T> Bulk<T> {
         // It is empty if the first job could not travel in it.
         let Some(open) = self.open.take().filter(|open| open.count > 0) else { return };
         let host = host.runs().expect("jobs are put in runs for a host that takes them");
-        let Open { kind, number, count, longest, bytes, arguments } = open;
+        let Open { kind, number, count, longest, mut arguments, whole: bytes } = open;
+        arguments.truncate(bytes);
+        self.bytes += bytes;
         let job = host.new_ids(count);
         self.sent.push_back(Sent { kind: kind.clone(), number, count, job, bytes });
         let Kind { task, known, form, .. } = kind;
@@ -161,35 +157,43 @@ impl<T> Bulk<T> {
     /// The result of this job, which is the next, if it has ended.
     #[inline]
     pub(crate) fn deliver(&mut self, number: u64) -> Option<Result<T, JobError>> {
-        let sent = self.sent.front()?;
-        if !self.piece.as_ref().is_some_and(Piece::has_more) {
-            self.piece = Some(self.ends.take(number)?);
+        if self.piece.is_none() {
+            let decode = self.sent.front()?.kind.decode;
+            self.piece = Some((self.ends.take(number)?, decode));
         }
+        let (piece, decode) = self.piece.as_mut()?;
         // What was decoded is taken apart at once: to pass it on whole takes longer than to read it.
-        let result = match self.piece.as_mut()?.next()? {
+        let result = match piece.next()? {
             Err(error) => Err(error),
-            Ok((output, blobs)) => match outside::with(blobs, || (sent.kind.decode)(output)) {
-                Err(reason) => Err(sent.unread(number, &reason)),
+            Ok((output, blobs)) => match outside::with(blobs, || decode(output)) {
+                Err(reason) => Err(self.sent.front()?.unread(number, &reason)),
                 Ok(value) => Ok(value),
             },
         };
-        self.jobs -= 1;
-        if number + 1 == sent.number + u64::from(sent.count) {
-            self.bytes -= sent.bytes;
-            self.sent.pop_front();
+        if !piece.has_more() {
+            self.end_piece(number + 1);
         }
         Some(result)
     }
 
+    /// All that had come has been delivered: the job of this number is the next.
+    fn end_piece(&mut self, number: u64) {
+        self.piece = None;
+        if let Some(sent) =
+            self.sent.pop_front_if(|sent| sent.number + u64::from(sent.count) == number)
+        {
+            self.bytes -= sent.bytes;
+        }
+    }
+
     /// Whether the result of this job, which is the next, is there.
     pub(crate) fn is_ready(&self, number: u64) -> bool {
-        self.piece.as_ref().is_some_and(Piece::has_more) || self.ends.is_there(number)
+        self.piece.is_some() || self.ends.is_there(number)
     }
 
     /// Forgets all, and gives the ids of the jobs from this number on that were handed over.
     pub(crate) fn stop(&mut self, number: u64) -> Vec<JobId> {
-        (self.open, self.piece) = (None, None);
-        (self.jobs, self.bytes) = (0, 0);
+        (self.open, self.piece, self.bytes) = (None, None, 0);
         let jobs = self.sent.drain(..).flat_map(|sent| {
             let delivered = u32::try_from(number.saturating_sub(sent.number)).unwrap_or(u32::MAX);
             (delivered..sent.count).map(move |place| JobId(sent.job.0 + u64::from(place)))

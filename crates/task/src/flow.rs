@@ -16,7 +16,7 @@ use brigade_protocol::id::JobId;
 use crate::bulk::Bulk;
 use crate::executor::{called, prepare, submit_call};
 use crate::future::Future;
-use crate::host::{Admission, Host, Submission};
+use crate::host::{Admission, Host, LONGEST, Submission};
 use crate::job::{Arguments, Job};
 use crate::pace::Pace;
 use crate::ready::Ready;
@@ -46,7 +46,7 @@ pub(crate) struct Flow<T, I: Iterator> {
     /// The jobs that travel in runs, if the results are taken in order: their numbers are those that are not
     /// among the undelivered ones.
     pub(crate) bulk: Option<Bulk<T>>,
-    /// The number of the next result, if they are taken in order.
+    /// How many results were delivered: if they are taken in order, the number of the next one.
     pub(crate) cursor: usize,
     /// Submitted, or in the batch, in the order of the input.
     pub(crate) undelivered: BTreeMap<usize, Undelivered<T>>,
@@ -100,11 +100,15 @@ impl<T, I: Iterator> Flow<T, I> {
         self.buffer.unwrap_or_else(|| self.host.appetite()).max(1)
     }
 
-    /// Whether there is room for one more, of `most` in all.
-    fn has_room(&self, most: usize) -> bool {
+    /// For how many more there is room, of `most` in all, if their arguments are such that they travel in runs.
+    fn room(&self, most: usize) -> usize {
         let undelivered = self.unfinished();
-        let bytes = self.bytes + self.bulk.as_ref().map_or(0, |bulk| bulk.bytes);
-        undelivered == 0 || (undelivered < most && bytes < MOST_BYTES)
+        if undelivered == 0 {
+            return 1;
+        }
+        let bytes = self.bytes + self.bulk.as_ref().map_or(0, Bulk::bytes);
+        let places = MOST_BYTES.saturating_sub(bytes).div_ceil(LONGEST);
+        most.saturating_sub(undelivered).min(places)
     }
 
     /// Whether so much has been delivered that it is worth while to read on: a quarter at a time.
@@ -121,7 +125,7 @@ impl<T, I: Iterator> Flow<T, I> {
 
     /// How many jobs have been pulled and not delivered.
     pub(crate) fn unfinished(&self) -> usize {
-        self.undelivered.len() + self.bulk.as_ref().map_or(0, |bulk| bulk.jobs)
+        self.next - self.cursor
     }
 
     fn begin(&mut self) {
@@ -198,6 +202,7 @@ impl<T, I: Iterator> Flow<T, I> {
         let unsettled = undelivered.filter(|undelivered| !undelivered.future.origin().is_filled());
         let mut jobs: Vec<JobId> = unsettled.map(|undelivered| undelivered.future.job()).collect();
         jobs.extend(self.bulk.iter_mut().flat_map(|bulk| bulk.stop(self.cursor as u64)));
+        (self.cursor, self.bytes) = (self.next, 0);
         if !jobs.is_empty() {
             self.host.cancel_later(jobs);
         }
@@ -230,28 +235,36 @@ impl<T, A: Arguments, I: Iterator<Item = Job<T, A>>> Flow<T, I> {
         self.pace.resume();
         self.handed_over = self.pace.read();
         let most = self.most();
-        if self.has_room(most)
+        if self.room(most) > 0
             && !self.is_late()
             && let Some(job) = self.ahead.take()
             && !self.submit(job, &mut note)
         {
             return;
         }
-        while self.has_room(most) && !self.is_late() {
-            if self.pace.is_slow() && is_ready(self) {
+        'ahead: loop {
+            let room = self.room(most);
+            if room == 0 || self.is_late() || self.pace.is_slow() && is_ready(self) {
                 break;
             }
-            // It stays where it is: what has just been written in bytes and words is not there yet when
-            // it is copied in pairs of words, and that takes as long as all else.
-            let Some(input) = self.ask() else { break };
-            let job = input.next();
-            self.answered(job.is_none());
-            if job.as_ref().is_some_and(|job| self.push_to_run(job)) {
-                continue;
-            }
-            let Some(job) = job else { break };
-            if !self.submit(job, &mut note) {
-                return;
+            // None of that changes while jobs are put in runs and the clock is not read.
+            for _ in 0..room {
+                // It stays where it is: what has just been written in bytes and words is not there yet when
+                // it is copied in pairs of words, and that takes as long as all else.
+                let Some(input) = self.ask() else { break 'ahead };
+                let job = input.next();
+                self.answered(job.is_none());
+                if job.as_ref().is_some_and(|job| self.push_to_run(job)) {
+                    if self.pace.is_news() {
+                        break;
+                    }
+                    continue;
+                }
+                let Some(job) = job else { break 'ahead };
+                if !self.submit(job, &mut note) {
+                    return;
+                }
+                break;
             }
         }
         self.flush();

@@ -246,6 +246,7 @@ impl<T, A: Arguments, I: Iterator<Item = Job<T, A>>> Iterator for MapUnordered<T
         loop {
             if let Some(number) = self.gathering.pop() {
                 let future = self.flow.deliver(number)?;
+                self.flow.cursor += 1;
                 return future.read_now().map(|result| (number, result));
             }
             if self.flow.undelivered.is_empty() && !self.flow.is_late() {

@@ -132,6 +132,30 @@ fn what_was_pulled_before_the_input_panicked_is_delivered() {
     assert!(map.eq((0..7).map(Ok)));
 }
 
+/// The second number panics as it is encoded, behind the first, if it is 64.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Fragile(u64, #[serde(serialize_with = "encode_but_64")] u64);
+
+fn encode_but_64<S: serde::Serializer>(number: &u64, to: S) -> Result<S::Ok, S::Error> {
+    assert_ne!(*number, 64, "on purpose");
+    to.serialize_u64(*number)
+}
+
+#[task]
+fn second(fragile: Fragile) -> u64 {
+    fragile.1
+}
+
+#[test]
+fn arguments_that_panic_as_they_are_encoded_leave_nothing_behind() {
+    let pool = builder(2).build().unwrap();
+    // With a multiple of 64 in the run, and room for many more, the input is asked again before that is sent.
+    let mut map = pool.map((0..70).map(|x| second(Fragile(x, x)))).buffer(1000);
+    catch_unwind(AssertUnwindSafe(|| map.next())).unwrap_err();
+    assert!(map.eq((0..64).chain(65..70).map(Ok)));
+    assert_intact(&pool, 2);
+}
+
 #[test]
 fn of_a_map_that_is_dropped_each_job_ends_once() {
     let pool = builder(2).build().unwrap();
