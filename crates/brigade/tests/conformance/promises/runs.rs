@@ -136,6 +136,7 @@ fn what_was_pulled_before_the_input_panicked_is_delivered() {
 #[derive(serde::Serialize, serde::Deserialize)]
 struct Fragile(u64, #[serde(serialize_with = "encode_but_64")] u64);
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn encode_but_64<S: serde::Serializer>(number: &u64, to: S) -> Result<S::Ok, S::Error> {
     assert_ne!(*number, 64, "on purpose");
     to.serialize_u64(*number)
