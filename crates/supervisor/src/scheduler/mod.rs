@@ -416,9 +416,10 @@ impl Scheduler {
         }
     }
 
-    /// How many unsettled jobs the pool can make use of: two frames with each worker and as many
-    /// queued, but no more than 32,768 unless it has that many workers. At the least 16 for each worker, so
-    /// that who brings them need not come for each.
+    /// How many unsettled jobs the pool can make use of: two frames with each worker, as many queued, and as
+    /// many again of both that have ended and of which nobody has taken the results; but no more than 65,536
+    /// unless it has that many workers. At the least 16 for each worker, so that who brings them need not come
+    /// for each.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -434,7 +435,7 @@ impl Scheduler {
     pub fn appetite(&self) -> usize {
         let frame = self.batches.largest().max(usize::from(self.config.threads));
         let slots = self.config.slots as usize;
-        (4 * slots * frame).min(32_768).max(16 * slots)
+        (8 * slots * frame).min(65_536).max(16 * slots)
     }
 
     /// The job that holds this place with this worker.
