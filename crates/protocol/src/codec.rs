@@ -258,26 +258,41 @@ pub fn push_bytes(value: &[u8], buffer: &mut Vec<u8>) {
 /// # Errors
 ///
 /// That of `write`; `buffer` is then as it was.
+///
+/// # Panics
+///
+/// As `write` does; `buffer` is then as it was, too.
 #[inline]
 pub fn push_written<E>(
     buffer: &mut Vec<u8>,
     write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
 ) -> Result<usize, E> {
     let before = buffer.len();
-    buffer.push(0);
-    if let Err(error) = write(buffer) {
-        buffer.truncate(before);
-        return Err(error);
-    }
-    let length = buffer.len() - before - 1;
+    let mut growth = Growth { buffer, keep: before };
+    growth.buffer.push(0);
+    write(growth.buffer)?;
+    let length = growth.buffer.len() - before - 1;
     if let Ok(short @ 0..=250) = u8::try_from(length) {
-        buffer[before] = short;
+        growth.buffer[before] = short;
     } else {
         let mut prefix = Vec::new();
         push(length as u64, &mut prefix);
-        buffer.splice(before..=before, prefix);
+        growth.buffer.splice(before..=before, prefix);
     }
+    growth.keep = growth.buffer.len();
     Ok(length)
+}
+
+/// What is being added to a buffer, and how much of that stays if an error or a panic ends it.
+struct Growth<'a> {
+    buffer: &'a mut Vec<u8>,
+    keep: usize,
+}
+
+impl Drop for Growth<'_> {
+    fn drop(&mut self) {
+        self.buffer.truncate(self.keep);
+    }
 }
 
 /// Appends the output of one job of a run, with how many nanoseconds it ran.
@@ -390,7 +405,7 @@ fn pop_long(bytes: &[u8]) -> Result<(u64, &[u8]), DecodeError> {
     Ok((number, &bytes[used..]))
 }
 
-/// Writes behind what is there.
+/// bincode's way into memory that grows; its own is of the standard library's I/O.
 struct Append<'a>(&'a mut Vec<u8>);
 
 impl Writer for Append<'_> {

@@ -23,7 +23,7 @@ pub(crate) struct Bulk<T> {
     sent: VecDeque<Sent<T>>,
     /// What has come for the job that is next, and what reads it.
     piece: Option<(Piece, Decode<T>)>,
-    /// The arguments of the runs that were sent.
+    /// The arguments of those that were sent.
     bytes: usize,
 }
 
@@ -35,8 +35,6 @@ struct Open<T> {
     count: u32,
     longest: usize,
     arguments: Vec<u8>,
-    /// How many bytes of them are whole: where a value panics as it is encoded, a part of it is left.
-    whole: usize,
 }
 
 /// What the jobs of a run have in common.
@@ -47,7 +45,7 @@ struct Kind<T> {
     decode: Decode<T>,
 }
 
-/// A run of which not all has been delivered.
+/// A run that was handed over; it stays until what follows all of it is asked for.
 struct Sent<T> {
     kind: Kind<T>,
     number: u64,
@@ -66,7 +64,7 @@ impl<T> Open<T> {
     fn new(number: u64, &(task, known, form, decode): &Plain<'_, T>) -> Self {
         let kind = Kind { task: task.clone(), known, form, decode };
         let arguments = Vec::with_capacity(1024);
-        Self { kind, number, count: 0, longest: 0, arguments, whole: 0 }
+        Self { kind, number, count: 0, longest: 0, arguments }
     }
 
     /// Whether a call of this kind can be the next of this run.
@@ -89,9 +87,9 @@ impl<T> Bulk<T> {
         Self { ends: Arc::default(), open: None, sent: VecDeque::new(), piece: None, bytes: 0 }
     }
 
-    /// The arguments of all runs of which not all has been delivered.
+    /// The arguments of the runs that are here.
     pub(crate) fn bytes(&self) -> usize {
-        self.bytes + self.open.as_ref().map_or(0, |open| open.whole)
+        self.bytes + self.open.as_ref().map_or(0, |open| open.arguments.len())
     }
 
     /// Takes a job that can travel in a run, with its number in the map, which is that behind the last one if the
@@ -109,17 +107,17 @@ impl<T> Bulk<T> {
         }
         let open = self.open.get_or_insert_with(|| Open::new(number, &plain));
         debug_assert_eq!(open.number + u64::from(open.count), number);
-        open.arguments.truncate(open.whole);
+        let before = open.arguments.len();
         // What cannot be encoded is told in the usual way.
         let pushed = push_written(&mut open.arguments, |bytes| {
             if job.encode_plain(bytes) { Ok(()) } else { Err(()) }
         });
         let Some(length) = pushed.ok().filter(|length| *length <= LONGEST) else {
+            open.arguments.truncate(before);
             return false;
         };
         open.count += 1;
         open.longest = open.longest.max(length);
-        open.whole = open.arguments.len();
         true
     }
 
@@ -128,8 +126,8 @@ impl<T> Bulk<T> {
         // It is empty if the first job could not travel in it.
         let Some(open) = self.open.take().filter(|open| open.count > 0) else { return };
         let host = host.runs().expect("jobs are put in runs for a host that takes them");
-        let Open { kind, number, count, longest, mut arguments, whole: bytes } = open;
-        arguments.truncate(bytes);
+        let Open { kind, number, count, longest, arguments } = open;
+        let bytes = arguments.len();
         self.bytes += bytes;
         let job = host.new_ids(count);
         self.sent.push_back(Sent { kind: kind.clone(), number, count, job, bytes });
@@ -154,41 +152,46 @@ impl<T> Bulk<T> {
         Some((JobId(sent.job.0 + u64::from(sent.place(number)?)), &sent.kind.task))
     }
 
-    /// The result of this job, which is the next, if it has ended.
+    /// The result of the job of this number, which is the next, if it has ended. It counts as delivered before it
+    /// is decoded, which may panic.
     #[inline]
-    pub(crate) fn deliver(&mut self, number: u64) -> Option<Result<T, JobError>> {
-        if self.piece.is_none() {
-            let decode = self.sent.front()?.kind.decode;
-            self.piece = Some((self.ends.take(number)?, decode));
+    pub(crate) fn deliver(&mut self, cursor: &mut usize) -> Option<Result<T, JobError>> {
+        let number = *cursor as u64;
+        if !self.has_piece() {
+            self.take_piece(number)?;
         }
         let (piece, decode) = self.piece.as_mut()?;
+        let end = piece.next()?;
+        *cursor += 1;
         // What was decoded is taken apart at once: to pass it on whole takes longer than to read it.
-        let result = match piece.next()? {
+        Some(match end {
             Err(error) => Err(error),
             Ok((output, blobs)) => match outside::with(blobs, || decode(output)) {
                 Err(reason) => Err(self.sent.front()?.unread(number, &reason)),
                 Ok(value) => Ok(value),
             },
-        };
-        if !piece.has_more() {
-            self.end_piece(number + 1);
-        }
-        Some(result)
+        })
     }
 
-    /// All that had come has been delivered: the job of this number is the next.
-    fn end_piece(&mut self, number: u64) {
+    /// Takes what has come for the job of this number. All before it has been delivered.
+    fn take_piece(&mut self, number: u64) -> Option<()> {
         self.piece = None;
-        if let Some(sent) =
-            self.sent.pop_front_if(|sent| sent.number + u64::from(sent.count) == number)
-        {
+        let is_over = |sent: &mut Sent<T>| sent.number + u64::from(sent.count) <= number;
+        if let Some(sent) = self.sent.pop_front_if(is_over) {
             self.bytes -= sent.bytes;
         }
+        let decode = self.sent.front()?.kind.decode;
+        self.piece = Some((self.ends.take(number)?, decode));
+        Some(())
+    }
+
+    fn has_piece(&self) -> bool {
+        self.piece.as_ref().is_some_and(|(piece, _)| piece.has_more())
     }
 
     /// Whether the result of this job, which is the next, is there.
     pub(crate) fn is_ready(&self, number: u64) -> bool {
-        self.piece.is_some() || self.ends.is_there(number)
+        self.has_piece() || self.ends.is_there(number)
     }
 
     /// Forgets all, and gives the ids of the jobs from this number on that were handed over.

@@ -100,7 +100,8 @@ impl<T, I: Iterator> Flow<T, I> {
         self.buffer.unwrap_or_else(|| self.host.appetite()).max(1)
     }
 
-    /// For how many more there is room, of `most` in all, if their arguments are such that they travel in runs.
+    /// For how many more there is room, of `most` in all, if their arguments are such that they travel in runs; for
+    /// one at the least if all have been delivered.
     fn room(&self, most: usize) -> usize {
         let undelivered = self.unfinished();
         if undelivered == 0 {
@@ -187,9 +188,17 @@ impl<T, I: Iterator> Flow<T, I> {
         }
     }
 
+    /// The next result in the order of the input, if it came in a run and is there.
+    #[inline]
+    pub(crate) fn deliver_from_run(&mut self) -> Option<Result<T, JobError>> {
+        self.bulk.as_mut()?.deliver(&mut self.cursor)
+    }
+
+    /// The future of this job, if it did not travel in a run. Its result counts as delivered.
     pub(crate) fn deliver(&mut self, number: usize) -> Option<Future<T>> {
         let Undelivered { future, bytes } = self.undelivered.remove(&number)?;
         self.bytes -= bytes;
+        self.cursor += 1;
         Some(future)
     }
 
@@ -247,24 +256,24 @@ impl<T, A: Arguments, I: Iterator<Item = Job<T, A>>> Flow<T, I> {
             if room == 0 || self.is_late() || self.pace.is_slow() && is_ready(self) {
                 break;
             }
-            // None of that changes while jobs are put in runs and the clock is not read.
+            // Nothing of that changes while jobs are put in runs but the time, of which each reading of the clock
+            // reminds.
             for _ in 0..room {
                 // It stays where it is: what has just been written in bytes and words is not there yet when
                 // it is copied in pairs of words, and that takes as long as all else.
                 let Some(input) = self.ask() else { break 'ahead };
                 let job = input.next();
                 self.answered(job.is_none());
-                if job.as_ref().is_some_and(|job| self.push_to_run(job)) {
-                    if self.pace.is_news() {
-                        break;
+                if job.as_ref().is_none_or(|job| !self.push_to_run(job)) {
+                    let Some(job) = job else { break 'ahead };
+                    if !self.submit(job, &mut note) {
+                        return;
                     }
-                    continue;
+                    break;
                 }
-                let Some(job) = job else { break 'ahead };
-                if !self.submit(job, &mut note) {
-                    return;
+                if self.pace.is_news() {
+                    break;
                 }
-                break;
             }
         }
         self.flush();

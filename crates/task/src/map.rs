@@ -184,10 +184,8 @@ impl<T, A: Arguments, I: Iterator<Item = Job<T, A>>> Iterator for Map<T, I> {
         if self.flow.is_low() {
             self.read_ahead();
         }
-        let number = self.flow.cursor;
-        let delivered = self.flow.bulk.as_mut().and_then(|bulk| bulk.deliver(number as u64));
+        let delivered = self.flow.deliver_from_run();
         if delivered.is_some() {
-            self.flow.cursor += 1;
             return delivered;
         }
         if self.flow.unfinished() == 0 {
@@ -199,14 +197,10 @@ impl<T, A: Arguments, I: Iterator<Item = Job<T, A>>> Iterator for Map<T, I> {
         }
         self.flow.flush();
         match self.wait() {
-            Ok(true) => {
-                let end = match self.flow.deliver(number) {
-                    Some(future) => future.read_now(),
-                    None => self.flow.bulk.as_mut()?.deliver(number as u64),
-                };
-                self.flow.cursor += 1;
-                end
-            }
+            Ok(true) => match self.flow.deliver(self.flow.cursor) {
+                Some(future) => future.read_now(),
+                None => self.flow.deliver_from_run(),
+            },
             Ok(false) => self.flow.time_out().map(|(_, error)| Err(error)),
             Err(error) => {
                 // It would not be otherwise for the next one.
@@ -246,7 +240,6 @@ impl<T, A: Arguments, I: Iterator<Item = Job<T, A>>> Iterator for MapUnordered<T
         loop {
             if let Some(number) = self.gathering.pop() {
                 let future = self.flow.deliver(number)?;
-                self.flow.cursor += 1;
                 return future.read_now().map(|result| (number, result));
             }
             if self.flow.undelivered.is_empty() && !self.flow.is_late() {

@@ -157,6 +157,45 @@ fn arguments_that_panic_as_they_are_encoded_leave_nothing_behind() {
     assert_intact(&pool, 2);
 }
 
+/// Panics as it is decoded, if it is 3 or 9.
+#[derive(Debug, PartialEq, serde::Serialize)]
+struct Brittle(u64);
+
+impl<'de> serde::Deserialize<'de> for Brittle {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let number = u64::deserialize(from)?;
+        assert!(number != 3 && number != 9, "on purpose");
+        Ok(Self(number))
+    }
+}
+
+#[task]
+fn brittle(x: u64) -> Brittle {
+    Brittle(x)
+}
+
+#[test]
+fn a_result_that_panics_as_it_is_decoded_is_lost_alone() {
+    let pool = builder(2).build().unwrap();
+    // In runs, of which it is the last one too, and by itself.
+    for job in [|x| brittle(x), |x| brittle(x).label("by itself")] {
+        let mut map = pool.map((0..10).map(job)).timeout(Duration::from_mins(1));
+        let mut next = || catch_unwind(AssertUnwindSafe(|| map.next())).ok();
+        let results: Vec<_> = (0..10).map(|_| next()).collect();
+        let lost = |x: &u64| *x == 3 || *x == 9;
+        let expected = (0..10).map(|x| (!lost(&x)).then_some(Some(Ok(Brittle(x)))));
+        assert!(results.into_iter().eq(expected));
+        assert_eq!(next(), Some(None));
+        assert_eq!(map.size_hint().1, Some(0));
+
+        let mut map = pool.map_unordered((0..10).map(job)).timeout(Duration::from_mins(1));
+        let results = (0..10).filter_map(|_| catch_unwind(AssertUnwindSafe(|| map.next())).ok());
+        assert_eq!(results.count(), 8);
+        assert_eq!(map.next(), None);
+    }
+    assert_intact(&pool, 2);
+}
+
 #[test]
 fn of_a_map_that_is_dropped_each_job_ends_once() {
     let pool = builder(2).build().unwrap();
