@@ -430,7 +430,7 @@ impl Scheduler {
     /// #     slots: 1, threads: 1, most_waiting: 8, can_kill: true, prefetch: Prefetch::Auto, restarts,
     /// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, max_jobs: None,
     /// # };
-    /// assert!(Scheduler::new(config).appetite() >= 4);
+    /// assert_eq!(Scheduler::new(config).appetite(), 16);
     /// ```
     pub fn appetite(&self) -> usize {
         let frame = self.batches.largest().max(usize::from(self.config.threads));

@@ -49,7 +49,7 @@ fn jobs_that_follow_on_each_other_travel_and_end_together() {
 #[test]
 fn an_open_input_leaves_something_for_each_worker() {
     // As much as is read ahead for many workers, and what a small buffer holds for some.
-    for (slots, took, count) in [(64, 1, 32_768), (8, 1000, 20)] {
+    for (slots, took, count) in [(64, 1, 65_536), (8, 1000, 20)] {
         let mut pool = Pool::new(slots);
         for _ in 0..20 {
             let took = Duration::from_micros(took);
