@@ -6,10 +6,11 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, Once};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::{self, SigHandler};
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -18,6 +19,18 @@ use crate::process::{self, Watched, until};
 
 /// The variable by which everything that a program started is found.
 const MARK: &str = "BRIGADE_TEST_RUN";
+
+/// What the keyboard sends is not ignored by what is started from now on. It would be if the tests run in the
+/// background of a shell without job control, which has it ignored.
+fn hear_interrupts() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        for which in [signal::SIGINT, signal::SIGQUIT] {
+            // SAFETY: the default action is no handler, so there is no code that could be unsafe to run.
+            unsafe { signal::signal(which, SigHandler::SigDfl) }.expect("it can be set");
+        }
+    });
+}
 
 /// A program to be run.
 pub struct Program {
@@ -31,6 +44,7 @@ impl Program {
     /// This executable with these arguments, separated by blanks.
     pub fn new(executable: &str, arguments: &str) -> Self {
         static RUNS: AtomicU64 = AtomicU64::new(0);
+        hear_interrupts();
         let run = RUNS.fetch_add(1, Ordering::Relaxed);
         let mark = format!("{}-{run}", std::process::id());
         let mut command = Command::new(executable);
