@@ -102,28 +102,29 @@ impl<'a> Runner<'a> {
         lane: &Lane,
         desk: &Desk,
     ) -> Result<u64, Box<TaskError>> {
-        let call = hand.call();
-        let Some(task) = self.registry.get(call.task) else {
-            return Err(Box::new(no_task(call.task)));
+        let Call { mut seq, mut ticket, task, form, large, label, .. } = hand.call();
+        let Some(task) = self.registry.get(task) else {
+            return Err(Box::new(no_task(task)));
         };
-        self.context.renew(call.ticket, call.label);
-        let given = call.large.map(Gathered::blobs).unwrap_or_default();
+        self.context.renew(ticket, label);
+        let given = large.map(Gathered::blobs).unwrap_or_default();
         let Self { context, output, stopwatch, max_output, .. } = self;
         let run = || loop {
             output.clear();
-            let call = hand.call();
-            (task.entry)(context, call.form, call.arguments, output).map_err(Box::new)?;
+            (task.entry)(context, form, hand.arguments(), output).map_err(Box::new)?;
             let elapsed = stopwatch.lap(*started, desk.ticks(), clock);
-            lane.finish(call.seq);
+            lane.finish(seq);
             // What is not as usual is seen to one by one.
             let is_usual = output.len() as u64 <= *max_output && !outside::exist();
             if !(is_usual && desk.lease.go_on(hand, elapsed, output)) {
                 return Ok(elapsed);
             }
             *started += elapsed;
-            lane.start(hand.seq(), *started);
+            seq.0 += 1;
+            ticket.job.0 = ticket.job.0.saturating_add(1);
+            lane.start(seq, *started);
             context.close();
-            context.renew(hand.ticket(), None);
+            context.renew(ticket, None);
         };
         let (result, blobs) = outside::call(given, || panics::catch(run).map_err(Box::new));
         self.context.close();

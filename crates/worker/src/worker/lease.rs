@@ -144,12 +144,12 @@ mod tests {
         let (lease, mut queue, mut hand) = granted(&[7, 8, 9, 10]);
         assert!(lease.go_on(&mut hand, 30, b"seven"));
         assert!(lease.go_on(&mut hand, 40, b""));
-        assert_eq!((hand.call().seq, hand.call().arguments), (Seq(3), &b"9"[..]));
+        assert_eq!((hand.call().seq, hand.arguments()), (Seq(3), &b"9"[..]));
         let past = lease.revoke();
         assert_eq!((past.jobs, past.elapsed), (2, 70));
         assert_eq!(past.outputs().collect::<Vec<_>>(), b"\x1e\x05seven\x28\x00");
         assert!(!lease.go_on(&mut hand, 1, b"nine"), "it is revoked");
-        assert_eq!(hand.call().arguments, b"9", "which is still to be answered");
+        assert_eq!(hand.arguments(), b"9", "which is still to be answered");
         queue.pass(past.jobs, None);
         assert_eq!(queue.clear(), [JobId(10).into()]);
     }

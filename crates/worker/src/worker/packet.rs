@@ -91,8 +91,7 @@ pub(super) struct Call<'a> {
     pub(super) ticket: Ticket,
     pub(super) task: TaskId,
     pub(super) form: Form,
-    pub(super) arguments: &'a [u8],
-    /// The large value that these are part of.
+    /// The large value that its arguments are part of.
     pub(super) large: Option<&'a Gathered>,
     pub(super) label: Option<&'a str>,
     /// It came in a run, and may be answered in one.
@@ -145,6 +144,15 @@ impl Entry {
         };
         let label = call.label.map(|label| place(label.as_bytes(), packet));
         Self { ticket: call.ticket, task: call.task, form: call.form, arguments, label }
+    }
+
+    /// Its arguments, and the large value that they are part of.
+    fn arguments<'a>(&'a self, packet: &'a [u8]) -> (&'a [u8], Option<&'a Gathered>) {
+        match &self.arguments {
+            Arguments::Here(place) => (&packet[place.clone()], None),
+            Arguments::Gathered(large) => (large.bytes(), Some(large)),
+            Arguments::Parts(_) => unreachable!("a packet is gathered before it is queued"),
+        }
     }
 }
 
@@ -210,41 +218,51 @@ impl Packet {
         Ok(())
     }
 
-    /// Where the arguments of the next call of a run are, and moves the cursor behind them.
+    /// Where the arguments of the first call of a run are to be looked for: [behind](Self::behind) this.
+    pub(super) fn beginning(&self) -> Range<usize> {
+        match &self.calls {
+            Calls::Apart(_) => 0..0,
+            Calls::Run { arguments, .. } => arguments.start..arguments.start,
+        }
+    }
+
+    /// Where the arguments of the next call of a run are, if those of the last one are there.
     #[inline]
-    pub(super) fn advance(&self, cursor: &mut usize) -> Range<usize> {
+    pub(super) fn behind(&self, last: &Range<usize>) -> Range<usize> {
         let Calls::Run { arguments, .. } = &self.calls else { return 0..0 };
-        let mut rest = &self.bytes[arguments.start + *cursor..arguments.end];
+        let mut rest = &self.bytes[last.end..arguments.end];
         let next = codec::take_bytes(&mut rest).expect("it was checked when it came");
         let end = arguments.end - rest.len();
-        *cursor = end - arguments.start;
         end - next.len()..end
     }
 
-    /// One call, counted from zero. `in_run` is where its arguments are if it is one of a run.
+    /// One call, counted from zero.
     #[inline]
-    pub(super) fn call(&self, index: usize, in_run: &Range<usize>) -> Call<'_> {
+    pub(super) fn call(&self, index: usize) -> Call<'_> {
         let seq = self.seq(index);
         match &self.calls {
             Calls::Apart(calls) => self.call_apart(seq, &calls[index]),
             &Calls::Run { task, form, .. } => {
-                let arguments = &self.bytes[in_run.clone()];
-                let ticket = self.ticket(index);
-                let (large, label) = (None, None);
-                Call { seq, ticket, task, form, arguments, large, label, in_run: true }
+                let (ticket, large, label) = (self.ticket(index), None, None);
+                Call { seq, ticket, task, form, large, label, in_run: true }
             }
         }
     }
 
+    /// Its arguments. `in_run` is where they are if it is one of a run.
+    #[inline]
+    pub(super) fn arguments(&self, index: usize, in_run: &Range<usize>) -> &[u8] {
+        match &self.calls {
+            Calls::Apart(calls) => calls[index].arguments(&self.bytes).0,
+            Calls::Run { .. } => &self.bytes[in_run.clone()],
+        }
+    }
+
     fn call_apart<'a>(&'a self, seq: Seq, entry: &'a Entry) -> Call<'a> {
-        let &Entry { ticket, task, form, ref arguments, ref label } = entry;
-        let (arguments, large) = match arguments {
-            Arguments::Here(place) => (&self.bytes[place.clone()], None),
-            Arguments::Gathered(large) => (large.bytes(), Some(large)),
-            Arguments::Parts(_) => unreachable!("a packet is gathered before it is queued"),
-        };
+        let &Entry { ticket, task, form, ref label, .. } = entry;
+        let (_, large) = entry.arguments(&self.bytes);
         let label = label.clone().and_then(|place| str::from_utf8(&self.bytes[place]).ok());
-        Call { seq, ticket, task, form, arguments, large, label, in_run: false }
+        Call { seq, ticket, task, form, large, label, in_run: false }
     }
 
     /// One attempt, counted from zero.

@@ -24,8 +24,8 @@ struct Waiting {
     packet: Arc<Packet>,
     /// The first call of it that has not been taken.
     next: usize,
-    /// Where that is, in a run.
-    cursor: usize,
+    /// Where the arguments of the call before it are, in a run.
+    last: Range<usize>,
 }
 
 /// The call that a run thread has taken last. It keeps the packet, which the next call is likely
@@ -34,9 +34,8 @@ struct Waiting {
 pub(super) struct Hand {
     packet: Option<Arc<Packet>>,
     index: usize,
-    /// Where its arguments are, if it is one of a run, and where those of the next one are to be sought.
+    /// Where its arguments are, if it is one of a run.
     in_run: Range<usize>,
-    cursor: usize,
     /// How many more calls may be taken under a [`Lease`](super::lease::Lease), and how many bytes of outputs
     /// were written under it.
     left: u32,
@@ -76,7 +75,8 @@ impl Queue {
         packet.gather(&mut self.rooms)?;
         let calls = packet.len();
         if calls > 0 {
-            self.frames.push_back(Waiting { packet: Arc::new(packet), next: 0, cursor: 0 });
+            let last = packet.beginning();
+            self.frames.push_back(Waiting { packet: Arc::new(packet), next: 0, last });
         }
         Ok(calls)
     }
@@ -89,8 +89,8 @@ impl Queue {
             hand.packet = Some(Arc::clone(&head.packet));
         }
         (hand.index, hand.left) = (head.next, 0);
-        hand.in_run = head.packet.advance(&mut head.cursor);
-        hand.cursor = head.cursor;
+        hand.in_run = head.packet.behind(&head.last);
+        head.last = hand.in_run.clone();
         head.next += 1;
         let seq = head.packet.seq(hand.index);
         if head.next == head.packet.len() {
@@ -123,10 +123,10 @@ impl Queue {
     pub(super) fn pass(&mut self, calls: u32, hand: Option<&Hand>) {
         let Some(head) = self.frames.front_mut().filter(|_| calls > 0) else { return };
         if let Some(hand) = hand {
-            head.cursor = hand.cursor;
+            head.last = hand.in_run.clone();
         } else {
             for _ in 0..calls {
-                head.packet.advance(&mut head.cursor);
+                head.last = head.packet.behind(&head.last);
             }
         }
         head.next += calls as usize;
@@ -157,7 +157,14 @@ impl Hand {
     #[inline]
     pub(super) fn call(&self) -> Call<'_> {
         let packet = self.packet.as_deref().expect("a run thread runs only what it has taken");
-        packet.call(self.index, &self.in_run)
+        packet.call(self.index)
+    }
+
+    /// Its arguments.
+    #[inline]
+    pub(super) fn arguments(&self) -> &[u8] {
+        let packet = self.packet.as_deref().expect("a run thread runs only what it has taken");
+        packet.arguments(self.index, &self.in_run)
     }
 
     /// Which attempt that is.
@@ -165,12 +172,6 @@ impl Hand {
     pub(super) fn ticket(&self) -> Ticket {
         let packet = self.packet.as_deref().expect("a run thread runs only what it has taken");
         packet.ticket(self.index)
-    }
-
-    /// Its place in the order of all calls.
-    pub(super) fn seq(&self) -> Seq {
-        let packet = self.packet.as_deref().expect("a run thread runs only what it has taken");
-        packet.seq(self.index)
     }
 
     /// So many more calls may be taken by [`advance`](Self::advance).
@@ -188,7 +189,7 @@ impl Hand {
     #[inline]
     pub(super) fn advance(&mut self, written: usize) {
         let packet = self.packet.as_deref().expect("a run thread runs only what it has taken");
-        self.in_run = packet.advance(&mut self.cursor);
+        self.in_run = packet.behind(&self.in_run);
         self.index += 1;
         (self.left, self.written) = (self.left - 1, written);
     }
@@ -247,7 +248,7 @@ mod tests {
         assert_eq!(queue.push(frame(3, &[12], &[])), Ok(1));
         for (seq, text, continues) in [(1, "10", true), (2, "11", false), (3, "12", false)] {
             assert_eq!(queue.take(&mut hand), Some(Seq(seq)));
-            assert_eq!((hand.call().seq, hand.call().arguments), (Seq(seq), text.as_bytes()));
+            assert_eq!((hand.call().seq, hand.arguments()), (Seq(seq), text.as_bytes()));
             assert_eq!(queue.continues(&hand), continues);
         }
         assert_eq!(queue.take(&mut hand), None);
@@ -261,7 +262,7 @@ mod tests {
         queue.take(&mut hand);
         assert_eq!(queue.clear(), [JobId(11).into(), JobId(12).into()]);
         assert!(queue.clear().is_empty());
-        assert_eq!(hand.call().arguments, b"10", "the call that runs keeps its arguments");
+        assert_eq!(hand.arguments(), b"10", "the call that runs keeps its arguments");
     }
 
     #[test]
@@ -272,7 +273,7 @@ mod tests {
         }
         assert_eq!(queue.push(frame(1, &[7], &[(7, 4)])), Ok(1));
         queue.take(&mut hand);
-        assert_eq!(hand.call().arguments, b"abcd");
+        assert_eq!(hand.arguments(), b"abcd");
         let wrong = queue.push(frame(2, &[8], &[(8, 2)]));
         assert_eq!(wrong, Err(Violation::Sum(JobId(8).into())));
         let missing = queue.push(frame(3, &[9], &[(9, 0)]));

@@ -12,7 +12,7 @@
 const SHORT: u64 = 500;
 
 /// How many shorter ones are timed together.
-const GROUP: u32 = 16;
+const GROUP: u32 = 32;
 
 /// The stopwatch of one run thread.
 #[derive(Default)]
@@ -81,9 +81,10 @@ mod tests {
         for _ in 1..GROUP {
             short(&mut stopwatch);
         }
-        let last = stopwatch.lap(stopwatch.ended, 7, || START + 320);
-        assert_eq!(last, 320 - 150, "all of them together took 320 ns");
-        assert_eq!((stopwatch.each, stopwatch.ended), (20, START + 320));
+        let all = 20 * u64::from(GROUP);
+        let last = stopwatch.lap(stopwatch.ended, 7, || START + all);
+        assert_eq!(last, all - 10 * u64::from(GROUP - 1), "what is left of the time of all");
+        assert_eq!((stopwatch.each, stopwatch.ended), (20, START + all));
     }
 
     #[test]
@@ -93,7 +94,7 @@ mod tests {
             short(&mut stopwatch);
         }
         assert_eq!(stopwatch.lap(stopwatch.ended, 7, || START + 1), 0);
-        assert_eq!(stopwatch.ended, START + 150);
+        assert_eq!(stopwatch.ended, START + 10 * u64::from(GROUP - 1));
     }
 
     #[test]
@@ -122,7 +123,7 @@ mod tests {
         for _ in 2..GROUP {
             short(&mut stopwatch);
         }
-        stopwatch.lap(stopwatch.ended, 7, || since + 160);
+        stopwatch.lap(stopwatch.ended, 7, || since + 10 * u64::from(GROUP));
         assert_eq!(stopwatch.each, 10);
     }
 }
