@@ -92,20 +92,20 @@ impl<T> Bulk<T> {
         self.bytes + self.open.as_ref().map_or(0, |open| open.arguments.len())
     }
 
-    /// Takes a job that can travel in a run, with its number in the map, which is that behind the last one if the
-    /// run has not been [handed over](Self::flush). False if it can not.
+    /// Takes a plain job with its number in the map, which is that behind the last one if the run has not been [handed
+    /// over](Self::flush). False if its arguments cannot travel in a run.
     #[inline]
     pub(crate) fn push<A: Arguments>(
         &mut self,
         host: &dyn Host,
         number: u64,
+        plain: &Plain<'_, T>,
         job: &Job<T, A>,
     ) -> bool {
-        let Some(plain) = job.plain() else { return false };
-        if !self.open.as_ref().is_some_and(|open| open.goes_on(&plain)) {
+        if !self.open.as_ref().is_some_and(|open| open.goes_on(plain)) {
             self.flush(host);
         }
-        let open = self.open.get_or_insert_with(|| Open::new(number, &plain));
+        let open = self.open.get_or_insert_with(|| Open::new(number, plain));
         debug_assert_eq!(open.number + u64::from(open.count), number);
         let before = open.arguments.len();
         // What cannot be encoded is told in the usual way.

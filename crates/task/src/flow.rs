@@ -325,10 +325,14 @@ impl<T, A: Arguments, I: Iterator<Item = Job<T, A>>> Flow<T, I> {
         if self.bulk.is_none() {
             return false;
         }
-        // What came before must not be overtaken.
-        self.flush_batch();
+        let plain = job.plain();
+        if plain.is_some() {
+            // What came before must not be overtaken.
+            self.flush_batch();
+        }
         let Some(bulk) = &mut self.bulk else { return false };
-        if !bulk.push(&*self.host, self.next as u64, job) {
+        let (host, number) = (&*self.host, self.next as u64);
+        if !plain.is_some_and(|plain| bulk.push(host, number, &plain, job)) {
             // Nor must this be.
             bulk.flush(&*self.host);
             return false;

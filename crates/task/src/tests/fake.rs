@@ -8,14 +8,17 @@ use std::time::Instant;
 
 use brigade_protocol::codec;
 use brigade_protocol::error::{Failure, JobError};
-use brigade_protocol::id::JobId;
+use brigade_protocol::id::{JobId, Run};
 use brigade_protocol::message::{TaskError, TaskErrorKind};
 
+use crate::blob::outside::Blobs;
 use crate::bound::Bound;
 use crate::cell::{Cell, Settlement, park_until};
+use crate::ends::Outputs;
 use crate::executor::Executor;
-use crate::host::{Admission, Host, Submission};
+use crate::host::{Admission, Call, Host, RunHost, Submission, SubmittedRun};
 use crate::job::Job;
+use crate::pack::Claim;
 
 /// A job that never ends.
 pub(super) const STUCK: u64 = 1_000_000_000;
@@ -40,6 +43,8 @@ pub(super) struct State {
     pub(super) cancelled: Vec<JobId>,
     /// One for each batch.
     pub(super) batches: Vec<usize>,
+    /// All jobs, in the order in which they were handed over.
+    pub(super) heard: Vec<JobId>,
     pub(super) inputs: Vec<bool>,
     pub(super) order: Order,
     /// The most that were queued at once.
@@ -55,6 +60,7 @@ pub(super) struct Fake {
     next: AtomicU64,
     pub(super) appetite: usize,
     bound: Option<Arc<Bound>>,
+    takes_runs: bool,
     state: Mutex<State>,
 }
 
@@ -69,11 +75,21 @@ impl Pool {
     }
 
     pub(super) fn with(order: Order, appetite: usize, bound: Option<usize>) -> Self {
+        Self::of(order, appetite, bound, false)
+    }
+
+    /// One that takes runs, whose jobs end at once.
+    pub(super) fn with_runs(appetite: usize) -> Self {
+        Self::of(Order::First, appetite, None, true)
+    }
+
+    fn of(order: Order, appetite: usize, bound: Option<usize>, takes_runs: bool) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let state = Mutex::new(State { order, ..State::default() });
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
         let bound = bound.map(Bound::new);
-        let fake = Arc::new(Fake { id, next: AtomicU64::new(1), appetite, bound, state });
+        let fake =
+            Arc::new(Fake { id, next: AtomicU64::new(1), appetite, bound, takes_runs, state });
         Self { host: Arc::clone(&fake) as Arc<dyn Host>, fake }
     }
 
@@ -140,8 +156,13 @@ impl Host for Fake {
     fn submit(&self, submissions: Vec<Submission>) {
         let mut state = self.state.lock().unwrap();
         state.batches.push(submissions.len());
+        state.heard.extend(submissions.iter().map(|submission| submission.job));
         state.queued.extend(submissions);
         state.most = state.most.max(state.queued.len());
+    }
+
+    fn runs(&self) -> Option<&dyn RunHost> {
+        self.takes_runs.then_some(self)
     }
 
     fn reserve(&self, _: JobId, _: &Arc<Cell>) {}
@@ -220,6 +241,28 @@ impl Host for Fake {
 
     fn input(&self, open: bool) {
         self.state.lock().unwrap().inputs.push(open);
+    }
+}
+
+impl RunHost for Fake {
+    fn new_ids(&self, count: u32) -> JobId {
+        JobId(self.next.fetch_add(count.into(), Ordering::Relaxed))
+    }
+
+    fn submit_run(&self, run: SubmittedRun) {
+        let mut rest = run.arguments.as_slice();
+        let mut outputs = Vec::new();
+        for _ in 0..run.count {
+            let (x,): (u64,) = codec::decode_value(codec::take_bytes(&mut rest).unwrap()).unwrap();
+            codec::push_output(1, &(2 * x).to_le_bytes(), &mut outputs);
+        }
+        let jobs = Run { first: run.job.into(), count: run.count }.jobs();
+        self.state.lock().unwrap().heard.extend(jobs);
+        run.ends.fill(run.number, run.count, Ok(Outputs::Run(outputs)), Blobs::default());
+    }
+
+    fn submit_call(&self, _: Call<'_>, _: &Arc<dyn Host>) -> Claim {
+        unreachable!("a map puts plain calls into runs")
     }
 }
 

@@ -4,6 +4,8 @@ use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
+use brigade_protocol::id::JobId;
+
 use super::fake::{BAD, Order, Pool, STUCK, double};
 use crate::executor::Executor;
 
@@ -94,6 +96,18 @@ fn jobs_are_handed_over_in_batches() {
     assert_eq!(values(pool.map((0..10_000).map(double))).len(), 10_000);
     let batches = pool.state().batches.len();
     assert!(batches < 100, "{batches}");
+}
+
+/// Plain calls travel in runs, the others do not; neither overtake the others.
+#[test]
+fn jobs_with_options_are_handed_over_in_batches_beside_runs() {
+    let pool = Pool::with_runs(1000);
+    let job = |x| if x % 100 < 50 { double(x) } else { double(x).retries(1) };
+    let expected: Vec<u64> = (0..1000).map(|x| 2 * x).collect();
+    assert_eq!(values(pool.map((0..1000).map(job))), expected);
+    let state = pool.state();
+    assert!(state.batches.len() < 50, "{:?}", state.batches);
+    assert_eq!(state.heard, (1..=1000).map(JobId).collect::<Vec<_>>());
 }
 
 #[test]
