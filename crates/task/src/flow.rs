@@ -299,8 +299,10 @@ impl<T, A: Arguments, I: Iterator<Item = Job<T, A>>> Flow<T, I> {
         self.next += 1;
         self.bytes += bytes;
         self.undelivered.insert(number, Undelivered { future, bytes });
-        if self.pace.is_slow() || self.batch.len() >= BATCH {
+        // No job waits here for long.
+        if self.pace.is_due(self.handed_over) || self.batch.len() >= BATCH {
             self.flush();
+            self.handed_over = self.pace.read();
         }
         true
     }

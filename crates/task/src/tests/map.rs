@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use brigade_protocol::id::JobId;
 
@@ -96,6 +96,19 @@ fn jobs_are_handed_over_in_batches() {
     assert_eq!(values(pool.map((0..10_000).map(double))).len(), 10_000);
     let batches = pool.state().batches.len();
     assert!(batches < 100, "{batches}");
+}
+
+#[test]
+fn jobs_of_an_input_that_is_not_fast_do_not_wait_for_a_whole_batch() {
+    let pool = Pool::with(Order::First, 1000, None);
+    let input = (0..100).map(|x| {
+        let begin = Instant::now();
+        while begin.elapsed() < Duration::from_micros(60) {}
+        double(x)
+    });
+    assert_eq!(values(pool.map(input)).len(), 100);
+    let longest = pool.state().batches.iter().copied().max();
+    assert!(longest.is_some_and(|longest| longest <= 5), "{longest:?}");
 }
 
 /// Plain calls travel in runs, the others do not; neither overtake the others.
