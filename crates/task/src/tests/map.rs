@@ -111,6 +111,23 @@ fn jobs_of_an_input_that_is_not_fast_do_not_wait_for_a_whole_batch() {
     assert!(longest.is_some_and(|longest| longest <= 5), "{longest:?}");
 }
 
+/// As of a log that is read and then followed.
+#[test]
+fn an_input_that_becomes_slow_has_each_job_handed_over_before_it_is_asked_again() {
+    let pool = Pool::with_runs(100_000);
+    let input = (0..1010).map(|x| {
+        if x > 1000 {
+            let begin = Instant::now();
+            while begin.elapsed() < Duration::from_millis(12) {}
+        }
+        if x > 1001 {
+            assert_eq!(pool.state().heard.len() as u64, x, "all before it");
+        }
+        double(x)
+    });
+    assert_eq!(values(pool.map(input)).len(), 1010);
+}
+
 /// Plain calls travel in runs, the others do not; neither overtake the others.
 #[test]
 fn jobs_with_options_are_handed_over_in_batches_beside_runs() {
