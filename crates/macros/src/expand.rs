@@ -26,6 +26,7 @@ pub(crate) fn expand(attribute: TokenStream, item: &TokenStream) -> TokenStream 
         let error = error.to_compile_error();
         // The function is there in any case, so that its users do not fail as well.
         quote! {
+            // Whoever uses it may not compile either.
             #[allow(dead_code)]
             #item
             #error
@@ -183,6 +184,7 @@ impl Writer<'_> {
         let (entry, kinds) = (self.entry(), self.kinds());
         quote! {
             #(#everywhere)*
+            // It is called as the function is; that may return nothing, ever, and take and give types of any size.
             #[allow(non_upper_case_globals, unreachable_code, clippy::type_complexity)]
             const #typed: #private::Typed<(#(#kinds,)*), #result> = {
                 #(#demands)*
@@ -222,6 +224,7 @@ impl Writer<'_> {
         let write = quote_spanned!(span=> #private::write::<#result, _>);
         quote! {
             |#context, form, arguments, output| {
+                // Only of types that are refused is it of use.
                 #[allow(unused_imports)]
                 use #private::Unreadable as _;
                 let reader = #private::Reader::<(#(#kinds,)*)>::new();
@@ -253,6 +256,7 @@ impl Writer<'_> {
                 pub static TASK: #private::Task = super::#typed.task;
                 #[doc = #about_call]
                 #[doc(inline)]
+                // Not everybody calls the function itself.
                 #[allow(unused_imports)]
                 #inner_visibility use super::#body as call;
                 #listing

@@ -336,7 +336,7 @@ impl<T, A: Arguments, I: Iterator<Item = Job<T, A>>> Flow<T, I> {
         let (host, number) = (&*self.host, self.next as u64);
         if !plain.is_some_and(|plain| bulk.push(host, number, &plain, job)) {
             // Nor must this be.
-            bulk.flush(&*self.host);
+            bulk.flush(host);
             return false;
         }
         self.next += 1;

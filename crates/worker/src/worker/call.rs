@@ -119,6 +119,7 @@ impl<'a> Runner<'a> {
             if !(is_usual && desk.lease.go_on(hand, elapsed, output)) {
                 return Ok(elapsed);
             }
+            // The next one of the run.
             *started += elapsed;
             seq.0 += 1;
             ticket.job.0 = ticket.job.0.saturating_add(1);

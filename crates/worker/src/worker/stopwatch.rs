@@ -5,7 +5,7 @@
 //! of the last group took is what each of the next is said to have taken, and the reading at its end puts the
 //! difference right. A job that is not like the others is noticed by the ticks of the timekeeper, which are
 //! read from memory: if there was one since the last reading, the clock is read, and the job that ended just
-//! now has the time. So no job is said to have begun more than some microseconds from when it did, unless it
+//! now has the time. So no job is said to have begun more than 16 µs from when it did, unless it
 //! follows one that was longer than those before by less than a tick.
 
 /// Jobs that took so long, in nanoseconds, are timed one by one.
