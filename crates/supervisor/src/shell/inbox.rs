@@ -2,13 +2,14 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::iter;
 use std::sync::{Arc, OnceLock, PoisonError};
 
 use brigade_protocol::id::JobId;
 use brigade_protocol::message::{Form, Hello};
 use brigade_task::pack::Claim;
 
-use super::{Message, Submission, runs};
+use super::{Message, Submission, mailbox, runs};
 use crate::scheduler::Failure;
 use crate::sink;
 use crate::sync::atomic::{AtomicBool, Ordering, fence};
@@ -17,8 +18,8 @@ use crate::sync::{Mutex, MutexGuard};
 
 /// See the [module documentation](self).
 pub(crate) struct Inbox {
-    sender: Sender<Message>,
-    receiver: Receiver<Message>,
+    sender: mailbox::Sender<Message>,
+    receiver: mailbox::Receiver<Message>,
     over: AtomicBool,
     /// Held by all who refuse jobs. Never sent on: dropped, it tells streams that the pool is over, and none
     /// may hear that while a job of its own is being refused.
@@ -41,8 +42,8 @@ struct Gathered {
 impl Inbox {
     /// An inbox, and what is disconnected once the pool is over.
     pub(super) fn new(
-        sender: Sender<Message>,
-        receiver: Receiver<Message>,
+        sender: mailbox::Sender<Message>,
+        receiver: mailbox::Receiver<Message>,
         hello: Hello,
     ) -> (Arc<Self>, Receiver<Infallible>) {
         let (open, is_over) = channel::bounded(0);
@@ -58,7 +59,7 @@ impl Inbox {
         // What came before must not be overtaken, nor what comes later come before.
         let mut gathered = self.gathered();
         gathered.open = false;
-        let _ = self.sender.send(message);
+        self.sender.send(message);
         drop(gathered);
         self.see_whether_it_is_over();
     }
@@ -86,7 +87,7 @@ impl Inbox {
         } else {
             gathered.runs.push_back(run);
             gathered.open = true;
-            let _ = self.sender.send(Message::Gathered);
+            self.sender.send(Message::Gathered);
             drop(gathered);
             self.see_whether_it_is_over();
         }
@@ -118,7 +119,7 @@ impl Inbox {
         self.gave_up.get_or_init(|| reason.to_owned());
     }
 
-    pub(super) fn receiver(&self) -> &Receiver<Message> {
+    pub(super) fn receiver(&self) -> &mailbox::Receiver<Message> {
         &self.receiver
     }
 
@@ -136,7 +137,7 @@ impl Inbox {
             Some(reason) => Failure::PoolGaveUp(reason.to_owned()),
             None => Failure::Refused("the pool has been shut down".to_owned()),
         };
-        for message in self.receiver.try_iter() {
+        for message in iter::from_fn(|| self.receiver.try_recv()) {
             match message {
                 Message::Submit(submissions) => {
                     for submission in submissions {

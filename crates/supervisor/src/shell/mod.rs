@@ -14,6 +14,7 @@ mod core;
 mod hold;
 mod inbox;
 mod kept;
+mod mailbox;
 #[cfg(all(test, brigade_model))]
 mod models;
 pub(crate) mod processes;
@@ -256,17 +257,14 @@ impl<C: Crew> Shell<C> {
         let first = self.poll.wait(
             self.capacity.has_spare_processor(),
             patience,
-            || receiver.try_recv().ok().map(Some),
-            |left| match left {
-                Some(left) => receiver.recv_timeout(left).ok(),
-                None => receiver.recv().ok(),
-            },
+            || receiver.try_recv().map(Some),
+            |left| receiver.recv_within(left),
         );
         self.crew.lose_patience(core);
         if let Some(first) = first {
             self.take(first);
             for _ in 1..MOST_MESSAGES {
-                let Ok(message) = self.core.inbox.receiver().try_recv() else { break };
+                let Some(message) = self.core.inbox.receiver().try_recv() else { break };
                 self.take(message);
             }
         } else {

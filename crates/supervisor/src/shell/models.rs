@@ -20,13 +20,14 @@ use brigade_task::{Job, Settlement};
 use loom::thread;
 
 use super::inbox::{Closing, Inbox};
+use super::mailbox::{Receiver, mailbox};
 use super::{Message, Submission, runs};
 use crate::capacity::Capacity;
 use crate::host::Shared;
 use crate::scheduler::Limits;
 use crate::sink::Sink;
 use crate::stream::{self, Feed};
-use crate::sync::channel::{self, Receiver, TryRecvError};
+use crate::sync::channel;
 
 /// Tries every order in which the threads are interrupted at most so often where they need not be.
 fn model(interruptions: usize, body: impl Fn() + Send + Sync + 'static) {
@@ -36,8 +37,8 @@ fn model(interruptions: usize, body: impl Fn() + Send + Sync + 'static) {
 }
 
 /// An inbox, what closes it, and what tells that it is closed.
-fn inbox() -> (Arc<Inbox>, Closing, Receiver<Infallible>) {
-    let (sender, receiver) = channel::unbounded();
+fn inbox() -> (Arc<Inbox>, Closing, channel::Receiver<Infallible>) {
+    let (sender, receiver) = mailbox();
     let task = TaskInfo {
         name: "task".to_owned(),
         parameters: Vec::new(),
@@ -50,6 +51,15 @@ fn inbox() -> (Arc<Inbox>, Closing, Receiver<Infallible>) {
     (inbox, closing, over)
 }
 
+/// Waits for the next message.
+fn recv<T>(receiver: &Receiver<T>) -> T {
+    loop {
+        if let Some(message) = receiver.recv_within(None) {
+            return message;
+        }
+    }
+}
+
 fn submission(number: u64, cell: &Arc<Cell>) -> Submission {
     let sink = Sink::cell(JobId(number), Arc::clone(cell));
     Submission::new(TaskId(0), Form::Bincode, Vec::new(), Limits::default(), None, sink)
@@ -59,13 +69,13 @@ fn submission(number: u64, cell: &Arc<Cell>) -> Submission {
 fn run_loop(inbox: &Inbox, closing: Closing, times: usize) {
     for _ in 0..times {
         match inbox.receiver().try_recv() {
-            Ok(Message::Submit(submissions)) => submissions.into_iter().for_each(settle),
-            Ok(Message::Gathered) => {
+            Some(Message::Submit(submissions)) => submissions.into_iter().for_each(settle),
+            Some(Message::Gathered) => {
                 succeed(inbox.take_gathered());
             }
-            Ok(Message::IsRunning { answer, .. }) => drop(answer.send(true)),
-            Ok(_) => unreachable!("nobody sends anything else"),
-            Err(_) => {}
+            Some(Message::IsRunning { answer, .. }) => drop(answer.send(true)),
+            Some(_) => unreachable!("nobody sends anything else"),
+            None => {}
         }
     }
     drop(closing);
@@ -92,6 +102,20 @@ fn call(shared: &Arc<Shared>) -> Claim {
     shared.submit_call(Call { task, known: None, form, arguments }, &own)
 }
 
+/// The receiver sleeps while two send.
+#[test]
+fn no_message_is_slept_through() {
+    model(3, || {
+        let (sender, receiver) = mailbox();
+        let senders = [1, 2].map(|number| {
+            let sender = sender.clone();
+            thread::spawn(move || sender.send(number))
+        });
+        assert_eq!(recv(&receiver) + recv(&receiver), 3);
+        senders.into_iter().for_each(|sender| sender.join().unwrap());
+    });
+}
+
 /// Two submit calls, which may join each other, while the loop ends.
 #[test]
 fn calls_that_are_submitted_while_the_pool_ends_are_settled() {
@@ -105,7 +129,7 @@ fn calls_that_are_submitted_while_the_pool_ends_are_settled() {
         let calls = submitters.map(|submitter| submitter.join().unwrap());
         assert!(calls.iter().all(Claim::has_ended), "a call is lost");
         assert_ne!(calls[0].job(), calls[1].job(), "each has an id of its own");
-        assert_eq!(shared.inbox.receiver().try_recv().err(), Some(TryRecvError::Empty));
+        assert!(shared.inbox.receiver().try_recv().is_none());
     });
 }
 
@@ -127,7 +151,7 @@ fn nothing_overtakes_the_call_that_it_is_about() {
         });
         let (mut ended, mut seen) = (0, None);
         while ended < 2 || seen.is_none() {
-            match shared.inbox.receiver().recv().expect("the inbox has a sender itself") {
+            match recv(shared.inbox.receiver()) {
                 Message::Gathered => {
                     let run = shared.inbox.take_gathered();
                     assert!(seen.is_none_or(|job| !ids(&run).contains(&job)), "it is too late");
@@ -152,8 +176,8 @@ fn no_call_overtakes_what_was_sent_before() {
         shared.cancel_later(vec![first]);
         let _ = call(&shared);
         let found = [(); 3].map(|()| match shared.inbox.receiver().try_recv() {
-            Ok(Message::Gathered) => succeed(shared.inbox.take_gathered()),
-            Ok(Message::CancelAll(_)) => 0,
+            Some(Message::Gathered) => succeed(shared.inbox.take_gathered()),
+            Some(Message::CancelAll(_)) => 0,
             _ => unreachable!("nobody sends anything else"),
         });
         assert_eq!(found, [1, 0, 1]);
@@ -181,7 +205,7 @@ fn what_is_submitted_while_the_pool_ends_is_settled() {
         run_loop(&inbox, closing, 1);
         submitters.into_iter().for_each(|submitter| submitter.join().unwrap());
         assert!(cells.iter().all(|cell| cell.is_filled()), "a job is lost");
-        assert_eq!(inbox.receiver().try_recv().err(), Some(TryRecvError::Empty));
+        assert!(inbox.receiver().try_recv().is_none());
     });
 }
 
@@ -258,7 +282,7 @@ fn a_feed_goes_on_as_settlements_are_dealt_with() {
         let feeder = thread::spawn(move || (0..2).for_each(|number| push(&mut feed, number)));
         let mut told = 0;
         loop {
-            match inbox.receiver().recv().expect("the inbox has a sender itself") {
+            match recv(inbox.receiver()) {
                 Message::Submit(submissions) => submissions.into_iter().for_each(settle),
                 Message::InputEnded => break,
                 _ => {}

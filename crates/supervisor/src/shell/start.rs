@@ -13,6 +13,7 @@ use rustc_hash::FxHashMap;
 use super::core::Core;
 use super::hold::Hold;
 use super::inbox::{Closing, Inbox};
+use super::mailbox::mailbox;
 use super::processes::{
     Board, Processes, Program, Server, ServerDeath, Watch, Wishes, children, system,
     to_standard_error,
@@ -24,7 +25,7 @@ use crate::error::StartError;
 use crate::host::new_pool_id;
 use crate::poll::Poll;
 use crate::scheduler::{Config, RestartIntensity, Scheduler};
-use crate::sync::channel::{self, Receiver};
+use crate::sync::channel::Receiver;
 
 /// A pool that runs.
 pub(crate) struct Started {
@@ -67,7 +68,7 @@ pub(crate) fn start(builder: Builder) -> Result<Started, StartError> {
         .as_fd()
         .try_clone_to_owned()
         .map_err(|error| system("copy the scoreboard's descriptor", error))?;
-    let (sender, receiver) = channel::unbounded();
+    let (sender, receiver) = mailbox();
     let handler = builder.output.unwrap_or_else(to_standard_error);
     let watch = Watch::start(sender.clone(), handler)
         .map_err(|error| system("start the watch thread", error))?;

@@ -31,6 +31,7 @@ use rustc_hash::FxHashMap;
 use self::desk::{Desk, Done};
 use self::run::Task;
 use super::core::{Core, Obituary, Work};
+use super::mailbox::{Sender, mailbox};
 use super::processes::News;
 use super::{Crew, Inbox, Message, Started, WaitEnd};
 use crate::error::{Failure, StartError, WorkerInfo};
@@ -38,7 +39,6 @@ use crate::host::new_pool_id;
 use crate::scheduler::{
     Action, Config, Event, Lane, Reply, RestartIntensity, Scheduler, Time, Why,
 };
-use crate::sync::channel::{self, Sender};
 use crate::thread_pool::ThreadPoolBuilder;
 
 /// How old a reply may become before it is sent.
@@ -100,7 +100,7 @@ pub(crate) fn start(builder: ThreadPoolBuilder) -> Result<(Started, HostPlace), 
         build: build.clone(),
         tasks: builder.registry.iter().flat_map(brigade_task::Registry::infos).collect(),
     };
-    let (sender, receiver) = channel::unbounded();
+    let (sender, receiver) = mailbox();
     let inbox = Inbox::new(sender.clone(), receiver, hello);
     let restarts = builder.restarts.unwrap_or_else(|| RestartIntensity::of(builder.workers));
     let scheduler = Scheduler::new(Config {

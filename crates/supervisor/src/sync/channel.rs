@@ -7,7 +7,7 @@
 use std::array::from_fn;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crossbeam_channel::SendError;
 pub(crate) use crossbeam_channel::{RecvError, RecvTimeoutError, TryRecvError};
@@ -160,17 +160,8 @@ impl<T> Receiver<T> {
     }
 
     /// Loom has no time: it waits as long as it takes.
-    pub(crate) fn recv_timeout(&self, _: Duration) -> Result<T, RecvTimeoutError> {
-        self.recv().map_err(|_| RecvTimeoutError::Disconnected)
-    }
-
-    /// Loom has no time: it waits as long as it takes.
     pub(crate) fn recv_deadline(&self, _: Instant) -> Result<T, RecvTimeoutError> {
         self.recv().map_err(|_| RecvTimeoutError::Disconnected)
-    }
-
-    pub(crate) fn try_iter(&self) -> impl Iterator<Item = T> {
-        std::iter::from_fn(|| self.try_recv().ok())
     }
 
     /// What [`Receiver::recv`] would return now.

@@ -17,9 +17,9 @@ use super::direct::{Copied, Direct};
 use super::nested::{self, Nested};
 use super::outbox::Outbox;
 use crate::error::{Sentence, WorkerInfo};
+use crate::shell::mailbox::Sender;
 use crate::shell::{Message, thread};
 use crate::sync::atomic::{AtomicU64, Ordering};
-use crate::sync::channel::Sender;
 
 /// The loop's side of one worker.
 pub(in crate::shell) struct Link {
@@ -244,7 +244,7 @@ impl Listener {
     }
 
     fn tell(&self, heard: Heard) {
-        let _ = self.inbox.send(Message::Crew(News::Heard(self.worker, heard)));
+        self.inbox.send(Message::Crew(News::Heard(self.worker, heard)));
     }
 
     pub(super) fn hear(&mut self, packet: &[u8]) -> Result<Option<Heard>, Violation> {

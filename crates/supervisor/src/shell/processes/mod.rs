@@ -54,7 +54,7 @@ use self::nested::Wish;
 use self::server::{Command, Ready};
 use super::core::{Core, Obituary, Submission};
 use super::threads::Word;
-use super::{Crew, Message, WaitEnd};
+use super::{Crew, Message, WaitEnd, mailbox};
 use crate::error::WorkerInfo;
 use crate::scheduler::{Action, Event, Lane, Limits, Reply};
 use crate::sink::Sink;
@@ -108,7 +108,7 @@ pub(super) struct Processes {
     pub(super) limits: Limits,
     /// Whether workers look at their own size.
     pub(super) may_grow: bool,
-    pub(super) inbox: Sender<Message>,
+    pub(super) inbox: mailbox::Sender<Message>,
     pub(super) watch: Watch,
     pub(super) server: Sender<Command>,
     pub(super) server_thread: JoinHandle<()>,
@@ -302,7 +302,7 @@ impl Processes {
             Wish::Ask { asker, job, question } => {
                 // The loop answers it, when what came before has been decided.
                 let asked = News::Asked { worker, asker, job, question };
-                let _ = self.inbox.send(Message::Crew(asked));
+                self.inbox.send(Message::Crew(asked));
             }
         }
     }

@@ -11,6 +11,7 @@ use loom::thread::{self, JoinHandle};
 
 use super::link::{Heard, Listener, Terms};
 use super::outbox::Outbox;
+use crate::shell::mailbox::mailbox;
 use crate::sync::channel::{self, Receiver, Sender};
 
 const WORKER: WorkerId = WorkerId(3);
@@ -105,7 +106,7 @@ fn told(asker: Ticket) -> Vec<u8> {
 fn pair() -> (Loop, Worker) {
     let terms = Terms { threads: 1, max_output: 1024, may_grow: false, direct: false };
     let outbox = Outbox::new(1, false);
-    let (inbox, _) = channel::unbounded();
+    let (inbox, _) = mailbox();
     let listener = Listener::new(WORKER, inbox, &outbox, terms);
     let ((to, sent), (heard, taken)) = (channel::unbounded(), channel::unbounded());
     let arguments = Arc::new(vec![0; 2 * PART + 1].into());

@@ -21,7 +21,7 @@ use super::launch::{Launched, Program, exit_of, send_descriptor, system};
 use super::watch::{Watched, Who};
 use super::{News, orphans};
 use crate::error::StartError;
-use crate::shell::{Message, thread};
+use crate::shell::{Message, mailbox, thread};
 use crate::sync::channel::{self, Receiver, Sender};
 
 /// How long the fork server may take to go, once its channel is closed; it takes half a second to
@@ -45,7 +45,7 @@ pub(in crate::shell) struct Server {
     program: Program,
     wishes: Wishes,
     board: OwnedFd,
-    inbox: Sender<Message>,
+    inbox: mailbox::Sender<Message>,
     hello: Option<Hello>,
     live: Option<Live>,
 }
@@ -70,7 +70,7 @@ impl Server {
         program: Program,
         wishes: Wishes,
         board: OwnedFd,
-        inbox: Sender<Message>,
+        inbox: mailbox::Sender<Message>,
     ) -> Result<(Sender<Command>, JoinHandle<()>, Ready), StartError> {
         let (commands, received) = channel::unbounded();
         let (first, started) = channel::bounded(1);
@@ -97,7 +97,7 @@ impl Server {
                         Ok(ready) => News::ServerStarted(ready),
                         Err(error) => News::ServerFailed(error.to_string()),
                     };
-                    let _ = self.inbox.send(Message::Crew(message));
+                    self.inbox.send(Message::Crew(message));
                 }
                 Command::Spawn { spawn, ends, output } => {
                     // Usually it is dead. If not, half of the request may have come through, and the
@@ -119,7 +119,7 @@ impl Server {
                     if let Some(spared) = &self.program.spared {
                         orphans::sweep(spared);
                     }
-                    let _ = self.inbox.send(Message::Crew(News::ServerBuried { generation, exit }));
+                    self.inbox.send(Message::Crew(News::ServerBuried { generation, exit }));
                 }
             }
         }
@@ -190,9 +190,9 @@ impl Server {
         let inbox = self.inbox.clone();
         thread::spawn("brigade-reports", move || {
             while let Ok(report) = reports.receive() {
-                let _ = inbox.send(Message::Crew(News::Reported { generation, report }));
+                inbox.send(Message::Crew(News::Reported { generation, report }));
             }
-            let _ = inbox.send(Message::Crew(News::ReportsEnded { generation }));
+            inbox.send(Message::Crew(News::ReportsEnded { generation }));
         })
         .map(drop)
         .map_err(|source| StartError::System { what: "start a thread", source })

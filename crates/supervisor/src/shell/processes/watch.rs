@@ -17,7 +17,7 @@ use super::News;
 use super::lines::Lines;
 use crate::builder::{OutputHandler, OutputLine};
 use crate::error::WorkerInfo;
-use crate::shell::{Message, thread};
+use crate::shell::{Message, mailbox, thread};
 use crate::sync::channel::{self, Receiver, Sender};
 
 /// How much of one pipe is read before the next is looked at.
@@ -51,7 +51,7 @@ pub(in crate::shell) struct Watch {
 
 impl Watch {
     pub(in crate::shell) fn start(
-        inbox: Sender<Message>,
+        inbox: mailbox::Sender<Message>,
         handler: OutputHandler,
     ) -> io::Result<Self> {
         let (commands, received) = channel::unbounded();
@@ -98,7 +98,7 @@ fn guarded(mut handler: OutputHandler) -> OutputHandler {
 const WAKE: u64 = u64::MAX;
 
 struct Watcher {
-    inbox: Sender<Message>,
+    inbox: mailbox::Sender<Message>,
     handler: OutputHandler,
     commands: Receiver<Watched>,
     wake: Arc<OwnedFd>,
@@ -116,7 +116,7 @@ struct Source {
 
 impl Watcher {
     fn new(
-        inbox: Sender<Message>,
+        inbox: mailbox::Sender<Message>,
         handler: OutputHandler,
         commands: Receiver<Watched>,
         wake: Arc<OwnedFd>,
@@ -210,7 +210,7 @@ impl Watcher {
             Who::Worker(worker) => News::Died { worker: worker.id, last_words },
             Who::Server(generation) => News::ServerDied { generation, last_words },
         };
-        let _ = self.inbox.send(Message::Crew(message));
+        self.inbox.send(Message::Crew(message));
     }
 }
 

@@ -249,7 +249,7 @@ impl Desk {
 
     fn tell(&self, word: Word) {
         // An error means that the loop is gone, and with it whoever could want to know.
-        let _ = self.home.inbox.send(Message::Crew(News::Thread(self.worker, word)));
+        self.home.inbox.send(Message::Crew(News::Thread(self.worker, word)));
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -315,7 +315,7 @@ mod tests {
     /// The loop knows what it sent, not what has begun.
     #[test]
     fn a_job_that_is_to_stop_before_it_begins_sees_it() {
-        let (inbox, _heard) = crate::sync::channel::unbounded();
+        let (inbox, _heard) = crate::shell::mailbox::mailbox();
         let host = Arc::new(OnceLock::new());
         let home = Home { pool: 1, inbox, host, initializer: None, signals: SigSet::empty() };
         let desk = Desk::new(WorkerId(0), Arc::new(home));

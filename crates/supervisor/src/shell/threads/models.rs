@@ -13,8 +13,8 @@ use super::desk::{Desk, Done};
 use super::run::{Task, Work};
 use super::{Home, Word};
 use crate::shell::Message;
+use crate::shell::mailbox::{Receiver, mailbox};
 use crate::shell::processes::News;
-use crate::sync::channel::{self, Receiver};
 
 const WORKER: WorkerId = WorkerId(1);
 
@@ -30,7 +30,7 @@ fn model(body: impl Fn() + Send + Sync + 'static) {
 }
 
 fn desk() -> (Arc<Desk>, Receiver<Message>) {
-    let (inbox, heard) = channel::unbounded();
+    let (inbox, heard) = mailbox();
     let host = Arc::new(OnceLock::new());
     let home = Home { pool: 1, inbox, host, initializer: None, signals: SigSet::empty() };
     (Arc::new(Desk::new(WORKER, Arc::new(home))), heard)
@@ -74,7 +74,7 @@ fn serve(desk: &Arc<Desk>, job: impl Fn(u64) + 'static) -> JoinHandle<()> {
 fn replied(heard: &Receiver<Message>) -> Vec<Ticket> {
     let mut tickets = Vec::new();
     let mut has_left = false;
-    for message in heard.try_iter() {
+    for message in std::iter::from_fn(|| heard.try_recv()) {
         let Message::Crew(News::Thread(WORKER, word)) = message else { panic!("not of a thread") };
         assert!(!has_left, "it has left, and speaks");
         match word {
@@ -115,8 +115,8 @@ fn who_waits_for_work_gets_it() {
         let (desk, heard) = desk();
         let thread = serve(&desk, |_| ());
         desk.put(frame(1..=1));
-        let word = heard.recv();
-        assert!(matches!(word, Ok(Message::Crew(News::Thread(_, Word::Replies(_))))));
+        let word = heard.recv_within(None);
+        assert!(matches!(word, Some(Message::Crew(News::Thread(_, Word::Replies(_))))));
         desk.stop();
         thread.join().unwrap();
     });
