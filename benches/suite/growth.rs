@@ -86,7 +86,8 @@ fn of_jobs(pool: &ProcessPool, size: u64, work: fn(&ProcessPool, u64) -> Duratio
 }
 
 fn with_workers(section: &mut Section) {
-    let jobs = whole_or_quick(100_000, 5_000);
+    // So many that the start of a map is a small part of it.
+    let jobs = whole_or_quick(500_000, 5_000);
     let sizes =
         whole_or_quick(&[1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1000][..], &[1, 2, 4, 8, 64]);
     let mut found: [Vec<Found>; 2] = [Vec::new(), Vec::new()];
@@ -109,7 +110,7 @@ fn with_workers(section: &mut Section) {
         let points = found.iter().map(|found| (number(found.size), found.time.median())).collect();
         lines.push(Line { name: name.into(), who: Who::Ours, points });
     }
-    let subtitle = "100,000 no-ops on 2 processors, medians";
+    let subtitle = "500,000 no-ops on 2 processors, medians";
     let titles = ["Time of a job with many workers", subtitle, "workers", "ns a job"];
     plot(section, "growth-workers", titles, lines);
 }

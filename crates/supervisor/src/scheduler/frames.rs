@@ -4,8 +4,9 @@
 //! milliseconds of work, by an estimate for each task that starts at one job and doubles with every
 //! full frame that came back. While the end is in sight no frame holds more than
 //! `remaining / (2 × workers)` (guided self-scheduling: Polychronopoulos and Kuck, 1987), so that the
-//! workers finish together; unless that is less work than is worth sending. A job that must not be
-//! lost (at-most-once) or that has cost a worker has its frame for itself.
+//! workers finish together; unless that is less work than is worth sending. Jobs too short to wait for
+//! anything are divided among as many workers as there are processors: more would only take turns. A job
+//! that must not be lost (at-most-once) or that has cost a worker has its frame for itself.
 
 use std::time::Duration;
 
@@ -23,6 +24,8 @@ use super::{Action, Phase, Prefetch, Scheduler, Server, Slot, Time};
 const FRAME_WORK: Duration = Duration::from_millis(8);
 /// Less work than this is not divided among workers: a single job there and back takes nearly half as long.
 const GRAIN: Duration = Duration::from_micros(100);
+/// What waits for something, the network or a disk, takes longer: two changes from thread to thread at the least.
+const SHORTEST_WAIT: Duration = Duration::from_micros(10);
 /// The most jobs in a frame.
 const MOST_JOBS: usize = 4096;
 /// What a message costs in the channel's buffer beyond its bytes.
@@ -80,6 +83,11 @@ impl Batches {
         usize::try_from(grain).unwrap_or(usize::MAX).min(most)
     }
 
+    /// Whether jobs of this task are so short that they wait for nothing but a processor.
+    fn needs_processor(&self, task: TaskId) -> bool {
+        self.expect(task).0 < SHORTEST_WAIT
+    }
+
     /// The largest frame now allowed for any task.
     pub(super) fn largest(&self) -> usize {
         self.tasks.values().map(|batch| batch.most).max().unwrap_or(1)
@@ -92,7 +100,7 @@ impl Batches {
 }
 
 impl Scheduler {
-    /// Whether so many workers at the least have something to run.
+    /// Whether fewer workers have something to run than there are processors.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -101,7 +109,7 @@ impl Scheduler {
     /// # let restarts = RestartIntensity::of(2);
     /// # let config = Config {
     /// #     slots: 2, threads: 1, most_waiting: 8, can_kill: true, prefetch: Prefetch::Auto, restarts,
-    /// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, max_jobs: None,
+    /// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, processors: 1, max_jobs: None,
     /// # };
     /// # let (limits, parent) = (Limits::default(), None);
     /// # let job = JobSpec { job: JobId(1), count: 1, task: TaskId(0), size: 8, plain: None, limits, parent };
@@ -110,12 +118,13 @@ impl Scheduler {
     /// # for worker in [WorkerId(0), WorkerId(1)] {
     /// #     let _ = scheduler.handle(Time::ZERO, [Event::Spawned(worker), Event::WorkerReady(worker)]);
     /// # }
-    /// assert!(!scheduler.occupies(1));
+    /// assert!(scheduler.has_spare_processor());
     /// let _ = scheduler.handle(Time::ZERO, [Event::Submitted(job)]);
-    /// assert!(scheduler.occupies(1) && !scheduler.occupies(2));
+    /// assert!(!scheduler.has_spare_processor());
     /// ```
-    pub fn occupies(&self, workers: usize) -> bool {
-        self.workers().filter(|worker| worker.load() > 0).take(workers).count() == workers
+    pub fn has_spare_processor(&self) -> bool {
+        let processors = self.config.processors;
+        self.workers().filter(|worker| worker.load() > 0).take(processors).count() < processors
     }
 
     /// Gives work to workers, idle ones first, and fills vacant slots.
@@ -145,7 +154,7 @@ impl Scheduler {
             return 0;
         }
         let room = self.prefetch_room(worker);
-        let fair_share = self.jobs.queued().div_ceil(self.config.slots as usize);
+        let fair_share = self.jobs.queued().div_ceil(self.sharers());
         idle.min(fair_share).max(self.guided()).min(room).max(1)
     }
 
@@ -170,9 +179,17 @@ impl Scheduler {
     /// Guided self-scheduling. While the input is open, more will come: then it is a fair share of what is
     /// there now, so that no worker is left without.
     fn guided(&mut self) -> usize {
-        let (queued, slots) = (self.jobs.queued(), self.config.slots as usize);
-        let share = if self.inputs > 0 { queued.div_ceil(slots) } else { queued / (2 * slots) };
+        let (queued, sharers) = (self.jobs.queued(), self.sharers());
+        let share = if self.inputs > 0 { queued.div_ceil(sharers) } else { queued / (2 * sharers) };
         share.max(self.jobs.peek().map_or(0, |next| self.batches.grain(next.task)))
+    }
+
+    /// Among how many workers jobs like the next one are divided.
+    fn sharers(&mut self) -> usize {
+        let slots = self.config.slots as usize;
+        let needs_processor =
+            self.jobs.peek().is_some_and(|next| self.batches.needs_processor(next.task));
+        if needs_processor { slots.min(self.config.processors) } else { slots }
     }
 
     /// How many more jobs the user lets this worker hold.

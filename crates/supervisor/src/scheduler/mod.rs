@@ -77,6 +77,7 @@ pub type Time = Duration;
 ///     start_timeout: Duration::from_secs(4),
 ///     restarts: RestartIntensity::of(4),
 ///     server_restarts: RestartIntensity::of_server(),
+///     processors: 2,
 ///     max_jobs: None,
 /// };
 /// assert_eq!(Scheduler::new(config).handle(Duration::ZERO, []).len(), 4, "workers to be spawned");
@@ -99,6 +100,8 @@ pub struct Config {
     pub restarts: RestartIntensity,
     /// How many deaths of the fork server are endured.
     pub server_restarts: RestartIntensity,
+    /// How many processors the workers share; at least 1.
+    pub processors: usize,
     /// How many jobs each worker is given before it is replaced; at least 1.
     pub max_jobs: Option<u64>,
 }
@@ -141,7 +144,7 @@ enum Slot {
 /// # let restarts = RestartIntensity::of(1);
 /// # let config = Config {
 /// #     slots: 1, threads: 1, most_waiting: 8, can_kill: true, prefetch: Prefetch::Auto, restarts,
-/// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, max_jobs: None,
+/// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, processors: 2, max_jobs: None,
 /// # };
 /// # let (limits, parent) = (Limits::default(), None);
 /// # let job = JobSpec { job: JobId(1), count: 1, task: TaskId(0), size: 8, plain: None, limits, parent };
@@ -185,7 +188,7 @@ impl Scheduler {
     /// # let restarts = RestartIntensity::of(1);
     /// # let config = Config {
     /// #     slots: 1, threads: 1, most_waiting: 8, can_kill: true, prefetch: Prefetch::Auto, restarts,
-    /// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, max_jobs: None,
+    /// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, processors: 2, max_jobs: None,
     /// # };
     /// let mut scheduler = Scheduler::new(config);
     /// assert_eq!(scheduler.handle(Time::ZERO, []), [Action::Spawn(WorkerId(0), SlotId(0))]);
@@ -217,7 +220,7 @@ impl Scheduler {
     /// # let restarts = RestartIntensity::of(1);
     /// # let config = Config {
     /// #     slots: 1, threads: 1, most_waiting: 8, can_kill: true, prefetch: Prefetch::Auto, restarts,
-    /// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, max_jobs: None,
+    /// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, processors: 2, max_jobs: None,
     /// # };
     /// # let mut scheduler = Scheduler::new(config);
     /// # let worker = WorkerId(0);
@@ -251,7 +254,7 @@ impl Scheduler {
     /// # let restarts = RestartIntensity::of(1);
     /// # let config = Config {
     /// #     slots: 1, threads: 1, most_waiting: 8, can_kill: true, prefetch: Prefetch::Auto, restarts,
-    /// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, max_jobs: None,
+    /// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, processors: 2, max_jobs: None,
     /// # };
     /// # let mut scheduler = Scheduler::new(config);
     /// # let worker = WorkerId(0);
@@ -274,7 +277,7 @@ impl Scheduler {
     /// # let restarts = RestartIntensity::of(1);
     /// # let config = Config {
     /// #     slots: 1, threads: 1, most_waiting: 8, can_kill: true, prefetch: Prefetch::Auto, restarts,
-    /// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, max_jobs: None,
+    /// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, processors: 2, max_jobs: None,
     /// # };
     /// # let mut scheduler = Scheduler::new(config);
     /// # let worker = WorkerId(0);
@@ -296,7 +299,7 @@ impl Scheduler {
     /// # let restarts = RestartIntensity::of(1);
     /// # let config = Config {
     /// #     slots: 1, threads: 1, most_waiting: 8, can_kill: true, prefetch: Prefetch::Auto, restarts,
-    /// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, max_jobs: None,
+    /// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, processors: 2, max_jobs: None,
     /// # };
     /// # let (limits, parent) = (Limits::default(), None);
     /// # let job = JobSpec { job: JobId(1), count: 1, task: TaskId(0), size: 8, plain: None, limits, parent };
@@ -318,7 +321,7 @@ impl Scheduler {
     /// # let restarts = RestartIntensity::of(1);
     /// # let config = Config {
     /// #     slots: 1, threads: 1, most_waiting: 8, can_kill: true, prefetch: Prefetch::Auto, restarts,
-    /// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, max_jobs: None,
+    /// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, processors: 2, max_jobs: None,
     /// # };
     /// # let (limits, parent) = (Limits::default(), None);
     /// # let job = JobSpec { job: JobId(1), count: 1, task: TaskId(0), size: 8, plain: None, limits, parent };
@@ -340,7 +343,7 @@ impl Scheduler {
     /// # let restarts = RestartIntensity::of(1);
     /// # let config = Config {
     /// #     slots: 1, threads: 1, most_waiting: 8, can_kill: true, prefetch: Prefetch::Auto, restarts,
-    /// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, max_jobs: None,
+    /// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, processors: 2, max_jobs: None,
     /// # };
     /// # let (limits, parent) = (Limits::default(), None);
     /// # let job = JobSpec { job: JobId(1), count: 1, task: TaskId(0), size: 8, plain: None, limits, parent };
@@ -368,7 +371,7 @@ impl Scheduler {
     /// # let restarts = RestartIntensity::of(1);
     /// # let config = Config {
     /// #     slots: 1, threads: 1, most_waiting: 8, can_kill: true, prefetch: Prefetch::Auto, restarts,
-    /// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, max_jobs: None,
+    /// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, processors: 2, max_jobs: None,
     /// # };
     /// # let (limits, parent) = (Limits::default(), None);
     /// # let job = JobSpec { job: JobId(1), count: 1, task: TaskId(0), size: 8, plain: None, limits, parent };
@@ -396,7 +399,7 @@ impl Scheduler {
     /// # let restarts = RestartIntensity::of(1);
     /// # let config = Config {
     /// #     slots: 1, threads: 1, most_waiting: 8, can_kill: true, prefetch: Prefetch::Auto, restarts,
-    /// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, max_jobs: None,
+    /// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, processors: 2, max_jobs: None,
     /// # };
     /// # let (limits, parent) = (Limits::default(), None);
     /// # let job = JobSpec { job: JobId(1), count: 1, task: TaskId(0), size: 8, plain: None, limits, parent };
@@ -428,7 +431,7 @@ impl Scheduler {
     /// # let restarts = RestartIntensity::of(1);
     /// # let config = Config {
     /// #     slots: 1, threads: 1, most_waiting: 8, can_kill: true, prefetch: Prefetch::Auto, restarts,
-    /// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, max_jobs: None,
+    /// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, processors: 2, max_jobs: None,
     /// # };
     /// assert_eq!(Scheduler::new(config).appetite(), 16);
     /// ```
@@ -447,7 +450,7 @@ impl Scheduler {
     /// # let restarts = RestartIntensity::of(1);
     /// # let config = Config {
     /// #     slots: 1, threads: 1, most_waiting: 8, can_kill: true, prefetch: Prefetch::Auto, restarts,
-    /// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, max_jobs: None,
+    /// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, processors: 2, max_jobs: None,
     /// # };
     /// # let (limits, parent) = (Limits::default(), None);
     /// # let job = JobSpec { job: JobId(1), count: 1, task: TaskId(0), size: 8, plain: None, limits, parent };

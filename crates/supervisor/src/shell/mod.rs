@@ -163,7 +163,6 @@ struct Shell<C> {
     core: Core,
     crew: C,
     capacity: Arc<Capacity>,
-    processors: usize,
     /// What clients want to know. It is told when what came before has been decided.
     questions: Vec<Question>,
     poll: Poll,
@@ -200,8 +199,7 @@ impl<C: Crew> Shell<C> {
                 self.answer(question);
             }
             let scheduler = &self.core.scheduler;
-            let spare = !scheduler.occupies(self.processors);
-            self.capacity.tell(scheduler.appetite(), spare);
+            self.capacity.tell(scheduler.appetite(), scheduler.has_spare_processor());
         }
         self.crew.leave();
     }

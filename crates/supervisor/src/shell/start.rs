@@ -84,6 +84,7 @@ pub(crate) fn start(builder: Builder) -> Result<Started, StartError> {
         start_timeout: builder.start_timeout,
         restarts: builder.restarts.unwrap_or_else(|| RestartIntensity::of(builder.workers)),
         server_restarts: builder.restarts.unwrap_or_else(RestartIntensity::of_server),
+        processors: processors(),
         max_jobs: builder.max_jobs,
     });
     let inbox = Inbox::new(sender.clone(), receiver, ready.hello);
@@ -110,6 +111,11 @@ pub(crate) fn start(builder: Builder) -> Result<Started, StartError> {
     run(pool, scheduler, inbox, crew, own_build)
 }
 
+/// How many processors this process may use.
+pub(super) fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
 /// Starts the loop.
 pub(super) fn run<C: Crew + Send + 'static>(
     pool: u64,
@@ -124,7 +130,6 @@ pub(super) fn run<C: Crew + Send + 'static>(
         core,
         crew,
         capacity: Arc::clone(&capacity),
-        processors: std::thread::available_parallelism().map_or(1, usize::from),
         questions: Vec::new(),
         poll: Poll::default(),
         hold: Hold::default(),

@@ -104,6 +104,7 @@ pub(crate) fn start(builder: ThreadPoolBuilder) -> Result<(Started, HostPlace), 
     let inbox = Inbox::new(sender.clone(), receiver, hello);
     let restarts = builder.restarts.unwrap_or_else(|| RestartIntensity::of(builder.workers));
     let scheduler = Scheduler::new(Config {
+        processors: super::start::processors(),
         max_jobs: None,
         slots: u32::try_from(builder.workers).expect("the builder bounds the number of threads"),
         threads: 1,

@@ -358,6 +358,7 @@ fn large_arguments_do_not_keep_run_threads_idle() {
         start_timeout: 4000 * MS,
         restarts: RestartIntensity::of(1),
         server_restarts: RestartIntensity::of_server(),
+        processors: 2,
         max_jobs: None,
     });
     let mut tell = |events: Vec<Event>| scheduler.handle(Time::ZERO, events);

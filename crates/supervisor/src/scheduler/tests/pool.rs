@@ -86,7 +86,7 @@ impl Pool {
     }
 }
 
-/// The policy of a pool of so many workers with one run thread each.
+/// The policy of a pool of so many workers with one run thread and one processor each.
 pub(super) fn config(slots: u32) -> Config {
     Config {
         most_waiting: 16,
@@ -97,6 +97,7 @@ pub(super) fn config(slots: u32) -> Config {
         start_timeout: 4000 * MS,
         restarts: RestartIntensity::of(slots as usize),
         server_restarts: RestartIntensity::of_server(),
+        processors: slots as usize,
         max_jobs: None,
     }
 }

@@ -59,6 +59,7 @@ fn config() -> impl Strategy<Value = Config> {
             start_timeout: Duration::from_secs(5),
             restarts: RestartIntensity { max, within: Duration::from_secs(3) },
             server_restarts: RestartIntensity::of_server(),
+            processors: 2,
             max_jobs,
         },
     )
@@ -121,6 +122,7 @@ proptest! {
             start_timeout: Duration::from_secs(4),
             restarts: RestartIntensity { max, within: Duration::from_hours(1) },
             server_restarts: RestartIntensity::of_server(),
+            processors: 2,
             max_jobs: None,
         });
         world.apply(Fate::Submit(Limits::default(), 1, false));

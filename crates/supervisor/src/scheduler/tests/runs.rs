@@ -5,7 +5,7 @@ use std::time::Duration;
 use rustc_hash::FxHashSet;
 
 use super::super::*;
-use super::pool::{MS, Pool, W0, W1, dispatch, first, lane, settled, spec, timeout};
+use super::pool::{MS, Pool, W0, W1, config, dispatch, first, lane, settled, spec, timeout};
 use super::prelude::*;
 
 /// A pool whose jobs have been short so far, with so many of them submitted and sent: to the first worker
@@ -65,6 +65,27 @@ fn an_open_input_leaves_something_for_each_worker() {
         let busy: FxHashSet<WorkerId> = workers.collect();
         assert_eq!(busy.len(), slots as usize, "{count} jobs");
     }
+}
+
+#[test]
+fn jobs_too_short_to_wait_for_anything_are_divided_among_processors() {
+    // How many of 160 jobs travel first, if each takes so many microseconds.
+    let first_frame = |took, inputs: Option<Event>| {
+        let mut pool = Pool::of(Config { processors: 2, ..config(16) });
+        for _ in 0..20 {
+            let took = Duration::from_micros(took);
+            pool.scheduler.batches.learn(TaskId(0), took, Some(usize::MAX));
+        }
+        let _ = pool.tell(inputs);
+        let actions = pool.submit(1..=160, Limits::default());
+        match &actions[0] {
+            Action::Dispatch(_, _, runs) => runs[0].count,
+            action => panic!("{action:?} is not expected"),
+        }
+    };
+    assert_eq!(first_frame(9, Some(Event::InputOpened)), 160 / 2);
+    assert_eq!(first_frame(9, None), 160 / (2 * 2));
+    assert_eq!(first_frame(12, Some(Event::InputOpened)), 160 / 16);
 }
 
 #[test]
