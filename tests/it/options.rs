@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use brigade_protocol::message::Exit;
@@ -13,6 +14,7 @@ use brigade_tests::gate::Gate;
 use brigade_tests::process;
 use brigade_tests::program::Program;
 use brigade_tests::{DEADLINE, json};
+use nix::libc;
 use rustix::process::Signal;
 
 use crate::FAULTY;
@@ -104,6 +106,24 @@ fn a_directory_that_cannot_be_entered_is_named() {
         assert!(matches!(error, StartError::Directory { .. }), "{error}");
         assert!(error.to_string().contains(directory.to_str().unwrap()), "{error}");
     }
+}
+
+#[test]
+fn who_runs_jobs_takes_the_processor_from_nobody_unless_it_was_told_otherwise() {
+    let policies = |pool: &ProcessPool| {
+        let found = value(pool.submit(Job::json("policies", "[]")));
+        let mut found: Vec<i32> = serde_json::from_str(&found).unwrap();
+        found.sort_unstable();
+        found
+    };
+    let (other, batch, idle) = (libc::SCHED_OTHER, libc::SCHED_BATCH, libc::SCHED_IDLE);
+    let found = policies(&builder(1).threads_per_worker(2).build().unwrap());
+    assert_eq!(found, [other, batch, batch], "the timekeeper runs no jobs");
+    let of_idle_pool = thread::spawn(move || {
+        process::become_idle();
+        policies(&pool(1))
+    });
+    assert_eq!(of_idle_pool.join().unwrap(), [idle, idle]);
 }
 
 #[test]
@@ -212,7 +232,7 @@ fn what_an_initializer_started_goes_with_it() {
     let gate = Gate::open();
     let leave = format!(r#"[{}, "child", "exit"]"#, gate.json());
     let builder = builder(1).initializer(Job::json("leave", leave));
-    std::thread::scope(|scope| {
+    thread::scope(|scope| {
         let refused = scope.spawn(|| refused_initializer(builder).1);
         let mut visitor = gate.wait();
         visitor.nod();

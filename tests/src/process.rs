@@ -4,10 +4,24 @@ use std::fs;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
+use nix::libc;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 
 use crate::DEADLINE;
+
+/// This thread, and what it starts, gets a processor when nobody else wants one.
+///
+/// # Panics
+///
+/// If the kernel refuses.
+pub fn become_idle() {
+    let no_priority = libc::sched_param { sched_priority: 0 };
+    // SAFETY: the kernel reads the parameters, which outlive the call.
+    let set = unsafe { libc::sched_setscheduler(0, libc::SCHED_IDLE, &raw const no_priority) };
+    Errno::result(set).expect("everybody may be idle");
+}
 
 /// A process that was alive when this was made, and whose death can be awaited. Whatever its pid
 /// is used for later, this stays about it.

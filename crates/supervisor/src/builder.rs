@@ -532,6 +532,9 @@ impl Builder {
     /// goes no further than 19 in all. Where the kernel groups processes by session
     /// (`kernel.sched_autogroup_enabled`), it weighs only within each worker's own. Default 0.
     ///
+    /// Whatever this is, jobs and what they start run under the policy `SCHED_BATCH`, unless the pool was made under
+    /// another than the usual one: they take the processor from nobody by waking up.
+    ///
     /// ```
     /// # brigade::test_support!();
     /// # fn main() -> brigade::Result<()> {

@@ -145,6 +145,18 @@ pub(crate) fn add_niceness(increment: i32) -> nix::Result<()> {
     }
 }
 
+/// Makes this thread, and what it starts from now on, one that computes (`SCHED_BATCH`): when it wakes, the kernel does
+/// not take the processor from another for it. One with a policy of somebody else's choice keeps that, and so does one
+/// that may not change it.
+pub(crate) fn become_batch() {
+    // SAFETY: it reads a number that the kernel keeps.
+    if unsafe { libc::sched_getscheduler(0) } == libc::SCHED_OTHER {
+        let no_priority = libc::sched_param { sched_priority: 0 };
+        // SAFETY: the kernel reads the parameters, which outlive the call.
+        let _ = unsafe { libc::sched_setscheduler(0, libc::SCHED_BATCH, &raw const no_priority) };
+    }
+}
+
 /// Waits for a child, and says what it used in all its life.
 pub(crate) fn wait_for(pid: Pid) -> nix::Result<(WaitStatus, Usage)> {
     let mut status = 0;

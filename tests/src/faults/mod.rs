@@ -52,6 +52,7 @@ pub fn registry() -> Registry {
         &options::panic_twice::TASK,
         &options::need::TASK,
         &options::surroundings::TASK,
+        &options::policies::TASK,
         &options::thread_behind::TASK,
         &options::eat::TASK,
         &options::burn::TASK,

@@ -67,6 +67,19 @@ pub fn surroundings(names: Vec<String>) -> (PathBuf, i32, Vec<Option<String>>) {
     (std::env::current_dir().expect("there is one"), niceness.parse().expect("a number"), values)
 }
 
+/// The scheduling policies of the threads of this worker.
+#[task(unlisted)]
+pub fn policies() -> Vec<i32> {
+    let threads = fs::read_dir("/proc/self/task").expect("/proc is mounted");
+    let policy_of = |thread: PathBuf| {
+        let stat = fs::read_to_string(thread.join("stat")).expect("it is alive");
+        let fields = stat.rsplit(") ").next().expect("fields follow the name");
+        let policy = fields.split(' ').nth(38).expect("it is the 41st field");
+        policy.parse().expect("a number")
+    };
+    threads.map(|thread| policy_of(thread.expect("it can be listed").path())).collect()
+}
+
 /// Leaves COUNT threads behind.
 #[task(unlisted)]
 pub fn thread_behind(count: u32) {

@@ -6,6 +6,9 @@
 //!
 //! All but the main thread start with the first frame, the stand-in when it is first wanted: an
 //! idle worker is one thread. The last two run nothing of a job, and are started [bare](os::start_bare_thread).
+//!
+//! A run thread [computes](os::become_batch), and what a job starts does so, too: a worker that wakes to its next frame
+//! would else take the processor from the very thread that submits, or takes results.
 
 use std::convert::Infallible;
 use std::ffi::CStr;
@@ -53,6 +56,8 @@ fn start_others<'scope>(crew: &'scope Crew<'_>, scope: &'scope Scope<'scope, '_>
         }
     };
     required("timekeeper", start_helper(c"timekeeper", keep_time, crew.desk));
+    // Not before: the helpers are waited for, and what they have to do takes microseconds.
+    os::become_batch();
     for lane in 1..usize::from(crew.spawn.threads) {
         required("run", start(scope, "run", move || run_jobs(crew, lane, || ())));
     }
