@@ -6,10 +6,11 @@
 //! waits for the next packet with it. A run thread with nothing to do takes it, so that the first
 //! job of a frame is run by the thread that received it, without a hand-over. If all run threads
 //! stay busy, the timekeeper asks the stand-in to take it, for recalls must be answered. It looks after a
-//! tick, but not so soon for the first time of all: a stand-in must be hired then (`timekeeper`).
+//! tick, and once more if jobs have ended by then; but not so soon for the first time of all: a stand-in must
+//! be hired then (`timekeeper`).
 //!
 //! ```text
-//!             nothing to do                       busy for a tick
+//!             nothing to do                       busy for a tick or two
 //!  run thread ◀──────────── receiver in the desk ────────────────▶ stand-in
 //!             ────────────▶                      ◀────────────────
 //!               a packet                   a packet, and a run thread is idle

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use brigade_protocol::id::Ticket;
 use brigade_task::buffers;
 
 use super::super::clock;
@@ -78,6 +79,7 @@ impl Desk {
 #[derive(Default)]
 pub(in crate::worker) struct Watch {
     received: u64,
+    running: Vec<Ticket>,
     quiet: u32,
     ticks: u64,
     has_stand_in: bool,
@@ -95,11 +97,14 @@ impl Watch {
         self.has_stand_in = true;
     }
 
-    /// Whether all run threads have been busy since the last look, with nobody receiving.
+    /// Whether all run threads have been busy since the last look, with nobody receiving. One that has ended a job
+    /// meanwhile is likely to receive by itself within the next tick, and is given that.
     fn misses_a_receiver(&mut self, state: &State) -> bool {
         let news = std::mem::replace(&mut self.received, state.received) != state.received;
         self.quiet = if news { 0 } else { self.quiet.saturating_add(1) };
-        !news && state.receiver.is_some() && !state.running.is_empty() && state.idle == 0
+        let is_stuck = self.quiet > 0 && self.running == state.running || self.quiet > 1;
+        self.running.clone_from(&state.running);
+        is_stuck && state.receiver.is_some() && !state.running.is_empty() && state.idle == 0
     }
 
     /// Whether there is nothing to be read behind the first call, as far as is known.
@@ -113,5 +118,41 @@ impl Watch {
             return self.quiet > QUIET_TICKS;
         }
         state.receiver.is_none() || state.stand_in_wanted
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use brigade_protocol::id::JobId;
+    use brigade_protocol::ipc_channel::ipc::bytes_channel;
+
+    use super::super::super::wire::Wire;
+    use super::*;
+
+    #[test]
+    fn who_goes_on_to_another_job_has_two_ticks_in_which_to_receive() {
+        let (to_supervisor, _heard) = bytes_channel().unwrap();
+        let (_jobs, receiver) = bytes_channel().unwrap();
+        let desk = Desk::new(receiver, Wire::new(to_supervisor));
+        let (mut state, mut watch) = (desk.lock(), Watch::default());
+        // What is seen after each tick: how many packets have come, which job runs, and whether somebody is missed.
+        for (received, job, is_missed) in [
+            (1, 1, false),
+            (1, 1, true),
+            (2, 1, false),
+            (2, 2, false),
+            (2, 3, true),
+            (3, 4, false),
+            (3, 5, false),
+            (3, 5, true),
+        ] {
+            state.received = received;
+            state.running = vec![JobId(job).into()];
+            assert_eq!(watch.misses_a_receiver(&state), is_missed, "{received} packets, job {job}");
+        }
+        state.idle = 1;
+        assert!(!watch.misses_a_receiver(&state), "who is idle receives");
+        (state.idle, state.receiver) = (0, None);
+        assert!(!watch.misses_a_receiver(&state), "somebody does");
     }
 }
