@@ -68,9 +68,8 @@ fn with_jobs(section: &mut Section) {
 }
 
 fn of_jobs(pool: &ProcessPool, size: u64, work: fn(&ProcessPool, u64) -> Duration) -> Found {
-    // A million jobs or so, for a figure that holds still.
-    let rounds = if size >= 1_000_000 { 1 } else { 1 + whole_or_quick(1_000_000, 50_000) / size };
-    let rounds = rounds.min(100);
+    // A million jobs or so, but three rounds at the least, for a figure that holds still.
+    let rounds = (1 + whole_or_quick(1_000_000, 50_000) / size).clamp(3, 100);
     let mut memory = 0.0_f64;
     let times: Vec<f64> = (0..rounds)
         .map(|_| {
@@ -90,19 +89,30 @@ fn with_workers(section: &mut Section) {
     let jobs = whole_or_quick(500_000, 5_000);
     let sizes =
         whole_or_quick(&[1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1000][..], &[1, 2, 4, 8, 64]);
-    let mut found: [Vec<Found>; 2] = [Vec::new(), Vec::new()];
-    for &workers in sizes {
-        let pool = &pools::plain(workers);
-        pools::pids(pool, workers);
-        let mut contest = Contest::default();
-        for (name, work) in WAYS {
-            contest.add(name, Who::Ours, move || micros(work(pool, jobs)) * 1e3 / number(jobs));
-        }
-        let rounds = contest.run(whole_or_quick(9, 1));
-        for (found, entrant) in found.iter_mut().zip(&rounds.0) {
-            found.push(Found { size: workers as u64, time: entrant.figures(), memory: 0.0 });
+    let mut times = [vec![Vec::new(); sizes.len()], vec![Vec::new(); sizes.len()]];
+    // Each size has its turns in several minutes: a slow one of the machine must not look like a step.
+    for _ in 0..whole_or_quick(3, 1) {
+        for (place, &workers) in sizes.iter().enumerate() {
+            let pool = &pools::plain(workers);
+            pools::pids(pool, workers);
+            let mut contest = Contest::default();
+            for (name, work) in WAYS {
+                contest.add(name, Who::Ours, move || micros(work(pool, jobs)) * 1e3 / number(jobs));
+            }
+            let rounds = contest.run(whole_or_quick(3, 1));
+            for (times, entrant) in times.iter_mut().zip(rounds.0) {
+                times[place].extend(entrant.values);
+            }
         }
     }
+    let found = times.map(|times| -> Vec<Found> {
+        let found = |(&workers, times)| Found {
+            size: workers as u64,
+            time: Figures::new(times),
+            memory: 0.0,
+        };
+        sizes.iter().zip(times).map(found).collect()
+    });
     let mut lines = Vec::new();
     for ((name, _), found) in WAYS.into_iter().zip(&found) {
         // One worker has a processor for itself: that is no part of how the cost grows.
