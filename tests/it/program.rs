@@ -118,6 +118,7 @@ fn exit_code_2_means_usage_or_input() {
         ("--task slep 1", "did you mean sleep?"),
         ("--task sleep", "there are no jobs"),
         ("--task sleep --workers 0 1", "--workers"),
+        ("--task sleep --batch 0 1", "'--batch <N>'"),
         ("--task sleep --timeout soon 1", "--timeout"),
         ("--task sleep --no-such-flag", "--no-such-flag"),
         ("--task double --jobs /no/such/file", "cannot open /no/such/file"),

@@ -134,6 +134,8 @@ fn numbers_out_of_their_range_are_refused() {
         let error = builder(1).threads_per_worker(threads).build().unwrap_err();
         assert!(matches!(error, StartError::OutOfRange { .. }), "{error}");
     }
+    let error = builder(1).batch(0).build().unwrap_err();
+    assert!(error.to_string().contains("jobs that travel together"), "{error}");
 }
 
 #[test]

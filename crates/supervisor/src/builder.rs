@@ -84,6 +84,7 @@ pub struct Builder {
     pub(crate) program: Option<PathBuf>,
     pub(crate) limits: Limits,
     pub(crate) prefetch: Prefetch,
+    pub(crate) batch: usize,
     pub(crate) start_timeout: Duration,
     pub(crate) restarts: Option<RestartIntensity>,
     pub(crate) max_output: u64,
@@ -108,6 +109,7 @@ impl Default for Builder {
             program: None,
             limits: Limits::default(),
             prefetch: Prefetch::Auto,
+            batch: usize::MAX,
             start_timeout: Duration::from_secs(4),
             restarts: None,
             max_output: 64 * 1024 * 1024,
@@ -269,6 +271,23 @@ impl Builder {
     /// ```
     pub fn prefetch(mut self, prefetch: Prefetch) -> Self {
         self.prefetch = prefetch;
+        self
+    }
+
+    /// How many jobs may travel to a worker together. Default: as many as measured durations recommend, but at most
+    /// 4,096. With 1 each travels by itself, which costs a short job many times as much.
+    ///
+    /// ```
+    /// # brigade::test_support!();
+    /// # fn main() -> brigade::Result<()> {
+    /// # use brigade::ProcessPool;
+    /// let pool = ProcessPool::builder().workers(1).batch(100).build()?;
+    /// # assert_eq!(pool.gave_up(), None);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn batch(mut self, most: usize) -> Self {
+        self.batch = most;
         self
     }
 
@@ -704,6 +723,13 @@ impl Builder {
             0,
             Self::MOST_WORKERS,
             "from 0 to 10000",
+        )?;
+        check_range(
+            "the number of jobs that travel together",
+            self.batch,
+            1,
+            usize::MAX,
+            "at least 1",
         )?;
         let max_queued = self.max_queued;
         if let Some(jobs) = max_queued {

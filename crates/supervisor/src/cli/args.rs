@@ -1,6 +1,7 @@
 //! The command line: its flags, and which of them go together.
 
 use std::ffi::OsString;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -105,6 +106,10 @@ pub(super) struct Args {
     /// How many jobs may wait with a busy worker; 0 hands out one at a time [default: as measured]
     #[arg(long, value_name = "N", help_heading = "Workers")]
     pub(super) prefetch: Option<u32>,
+
+    /// How many jobs may travel to a worker together, at least 1 [default: as measured]
+    #[arg(long, value_name = "N", help_heading = "Workers")]
+    pub(super) batch: Option<NonZeroUsize>,
 
     /// Start this worker program instead of the built-in one
     #[arg(long, value_name = "PATH", help_heading = "Workers")]

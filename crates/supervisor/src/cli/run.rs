@@ -134,6 +134,9 @@ fn start_pool(args: &Args, lines: Lines) -> Result<ProcessPool, StartError> {
     if let Some(most) = args.prefetch {
         builder = builder.prefetch(Prefetch::AtMost(most));
     }
+    if let Some(most) = args.batch {
+        builder = builder.batch(most.get());
+    }
     if let Some(program) = &args.worker {
         builder = builder.program(program);
     }

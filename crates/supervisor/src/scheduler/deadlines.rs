@@ -31,7 +31,7 @@ impl Scheduler {
     /// # let restarts = RestartIntensity::of(1);
     /// # let config = Config {
     /// #     slots: 1, threads: 1, most_waiting: 8, can_kill: true, prefetch: Prefetch::Auto, restarts,
-    /// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, processors: 2, max_jobs: None,
+    /// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, processors: 2, batch: 100, max_jobs: None,
     /// # };
     /// # let mut scheduler = Scheduler::new(config);
     /// # let worker = WorkerId(0);

@@ -109,7 +109,7 @@ impl Scheduler {
     /// # let restarts = RestartIntensity::of(2);
     /// # let config = Config {
     /// #     slots: 2, threads: 1, most_waiting: 8, can_kill: true, prefetch: Prefetch::Auto, restarts,
-    /// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, processors: 1, max_jobs: None,
+    /// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, processors: 1, batch: 100, max_jobs: None,
     /// # };
     /// # let (limits, parent) = (Limits::default(), None);
     /// # let job = JobSpec { job: JobId(1), count: 1, task: TaskId(0), size: 8, plain: None, limits, parent };
@@ -192,7 +192,7 @@ impl Scheduler {
         if needs_processor { slots.min(self.config.processors) } else { slots }
     }
 
-    /// How many more jobs the user lets this worker hold.
+    /// How many more jobs the user lets this worker hold, and travel together.
     fn prefetch_room(&self, worker: &Worker) -> usize {
         let room = match self.config.prefetch {
             Prefetch::Auto => MOST_JOBS,
@@ -200,7 +200,7 @@ impl Scheduler {
                 (usize::from(self.config.threads) + most as usize).saturating_sub(worker.load())
             }
         };
-        room.min(worker.jobs_left())
+        room.min(worker.jobs_left()).min(self.config.batch)
     }
 
     /// Sends a frame of up to `most` jobs. False if there is no room under way.

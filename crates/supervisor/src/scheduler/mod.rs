@@ -78,6 +78,7 @@ pub type Time = Duration;
 ///     restarts: RestartIntensity::of(4),
 ///     server_restarts: RestartIntensity::of_server(),
 ///     processors: 2,
+///     batch: usize::MAX,
 ///     max_jobs: None,
 /// };
 /// assert_eq!(Scheduler::new(config).handle(Duration::ZERO, []).len(), 4, "workers to be spawned");
@@ -102,6 +103,8 @@ pub struct Config {
     pub server_restarts: RestartIntensity,
     /// How many processors the workers share; at least 1.
     pub processors: usize,
+    /// How many jobs may travel together; at least 1. More than 4,096 never do.
+    pub batch: usize,
     /// How many jobs each worker is given before it is replaced; at least 1.
     pub max_jobs: Option<u64>,
 }
@@ -144,7 +147,7 @@ enum Slot {
 /// # let restarts = RestartIntensity::of(1);
 /// # let config = Config {
 /// #     slots: 1, threads: 1, most_waiting: 8, can_kill: true, prefetch: Prefetch::Auto, restarts,
-/// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, processors: 2, max_jobs: None,
+/// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, processors: 2, batch: 100, max_jobs: None,
 /// # };
 /// # let (limits, parent) = (Limits::default(), None);
 /// # let job = JobSpec { job: JobId(1), count: 1, task: TaskId(0), size: 8, plain: None, limits, parent };
@@ -188,7 +191,7 @@ impl Scheduler {
     /// # let restarts = RestartIntensity::of(1);
     /// # let config = Config {
     /// #     slots: 1, threads: 1, most_waiting: 8, can_kill: true, prefetch: Prefetch::Auto, restarts,
-    /// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, processors: 2, max_jobs: None,
+    /// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, processors: 2, batch: 100, max_jobs: None,
     /// # };
     /// let mut scheduler = Scheduler::new(config);
     /// assert_eq!(scheduler.handle(Time::ZERO, []), [Action::Spawn(WorkerId(0), SlotId(0))]);
@@ -220,7 +223,7 @@ impl Scheduler {
     /// # let restarts = RestartIntensity::of(1);
     /// # let config = Config {
     /// #     slots: 1, threads: 1, most_waiting: 8, can_kill: true, prefetch: Prefetch::Auto, restarts,
-    /// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, processors: 2, max_jobs: None,
+    /// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, processors: 2, batch: 100, max_jobs: None,
     /// # };
     /// # let mut scheduler = Scheduler::new(config);
     /// # let worker = WorkerId(0);
@@ -254,7 +257,7 @@ impl Scheduler {
     /// # let restarts = RestartIntensity::of(1);
     /// # let config = Config {
     /// #     slots: 1, threads: 1, most_waiting: 8, can_kill: true, prefetch: Prefetch::Auto, restarts,
-    /// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, processors: 2, max_jobs: None,
+    /// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, processors: 2, batch: 100, max_jobs: None,
     /// # };
     /// # let mut scheduler = Scheduler::new(config);
     /// # let worker = WorkerId(0);
@@ -277,7 +280,7 @@ impl Scheduler {
     /// # let restarts = RestartIntensity::of(1);
     /// # let config = Config {
     /// #     slots: 1, threads: 1, most_waiting: 8, can_kill: true, prefetch: Prefetch::Auto, restarts,
-    /// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, processors: 2, max_jobs: None,
+    /// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, processors: 2, batch: 100, max_jobs: None,
     /// # };
     /// # let mut scheduler = Scheduler::new(config);
     /// # let worker = WorkerId(0);
@@ -299,7 +302,7 @@ impl Scheduler {
     /// # let restarts = RestartIntensity::of(1);
     /// # let config = Config {
     /// #     slots: 1, threads: 1, most_waiting: 8, can_kill: true, prefetch: Prefetch::Auto, restarts,
-    /// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, processors: 2, max_jobs: None,
+    /// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, processors: 2, batch: 100, max_jobs: None,
     /// # };
     /// # let (limits, parent) = (Limits::default(), None);
     /// # let job = JobSpec { job: JobId(1), count: 1, task: TaskId(0), size: 8, plain: None, limits, parent };
@@ -321,7 +324,7 @@ impl Scheduler {
     /// # let restarts = RestartIntensity::of(1);
     /// # let config = Config {
     /// #     slots: 1, threads: 1, most_waiting: 8, can_kill: true, prefetch: Prefetch::Auto, restarts,
-    /// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, processors: 2, max_jobs: None,
+    /// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, processors: 2, batch: 100, max_jobs: None,
     /// # };
     /// # let (limits, parent) = (Limits::default(), None);
     /// # let job = JobSpec { job: JobId(1), count: 1, task: TaskId(0), size: 8, plain: None, limits, parent };
@@ -343,7 +346,7 @@ impl Scheduler {
     /// # let restarts = RestartIntensity::of(1);
     /// # let config = Config {
     /// #     slots: 1, threads: 1, most_waiting: 8, can_kill: true, prefetch: Prefetch::Auto, restarts,
-    /// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, processors: 2, max_jobs: None,
+    /// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, processors: 2, batch: 100, max_jobs: None,
     /// # };
     /// # let (limits, parent) = (Limits::default(), None);
     /// # let job = JobSpec { job: JobId(1), count: 1, task: TaskId(0), size: 8, plain: None, limits, parent };
@@ -371,7 +374,7 @@ impl Scheduler {
     /// # let restarts = RestartIntensity::of(1);
     /// # let config = Config {
     /// #     slots: 1, threads: 1, most_waiting: 8, can_kill: true, prefetch: Prefetch::Auto, restarts,
-    /// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, processors: 2, max_jobs: None,
+    /// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, processors: 2, batch: 100, max_jobs: None,
     /// # };
     /// # let (limits, parent) = (Limits::default(), None);
     /// # let job = JobSpec { job: JobId(1), count: 1, task: TaskId(0), size: 8, plain: None, limits, parent };
@@ -399,7 +402,7 @@ impl Scheduler {
     /// # let restarts = RestartIntensity::of(1);
     /// # let config = Config {
     /// #     slots: 1, threads: 1, most_waiting: 8, can_kill: true, prefetch: Prefetch::Auto, restarts,
-    /// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, processors: 2, max_jobs: None,
+    /// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, processors: 2, batch: 100, max_jobs: None,
     /// # };
     /// # let (limits, parent) = (Limits::default(), None);
     /// # let job = JobSpec { job: JobId(1), count: 1, task: TaskId(0), size: 8, plain: None, limits, parent };
@@ -431,7 +434,7 @@ impl Scheduler {
     /// # let restarts = RestartIntensity::of(1);
     /// # let config = Config {
     /// #     slots: 1, threads: 1, most_waiting: 8, can_kill: true, prefetch: Prefetch::Auto, restarts,
-    /// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, processors: 2, max_jobs: None,
+    /// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, processors: 2, batch: 100, max_jobs: None,
     /// # };
     /// assert_eq!(Scheduler::new(config).appetite(), 16);
     /// ```
@@ -450,7 +453,7 @@ impl Scheduler {
     /// # let restarts = RestartIntensity::of(1);
     /// # let config = Config {
     /// #     slots: 1, threads: 1, most_waiting: 8, can_kill: true, prefetch: Prefetch::Auto, restarts,
-    /// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, processors: 2, max_jobs: None,
+    /// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, processors: 2, batch: 100, max_jobs: None,
     /// # };
     /// # let (limits, parent) = (Limits::default(), None);
     /// # let job = JobSpec { job: JobId(1), count: 1, task: TaskId(0), size: 8, plain: None, limits, parent };

@@ -109,7 +109,7 @@ pub struct Reply {
 /// # let restarts = RestartIntensity::of(1);
 /// # let config = Config {
 /// #     slots: 1, threads: 1, most_waiting: 8, can_kill: true, prefetch: Prefetch::Auto, restarts,
-/// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, processors: 2, max_jobs: None,
+/// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, processors: 2, batch: 100, max_jobs: None,
 /// # };
 /// # let mut scheduler = Scheduler::new(config);
 /// # let worker = WorkerId(0);
@@ -136,7 +136,7 @@ pub enum Ending {
 /// # let restarts = RestartIntensity::of(1);
 /// # let config = Config {
 /// #     slots: 1, threads: 1, most_waiting: 8, can_kill: true, prefetch: Prefetch::Auto, restarts,
-/// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, processors: 2, max_jobs: None,
+/// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, processors: 2, batch: 100, max_jobs: None,
 /// # };
 /// # let (limits, parent) = (Limits::default(), None);
 /// # let job = JobSpec { job: JobId(1), count: 1, task: TaskId(0), size: 8, plain: None, limits, parent };
@@ -240,7 +240,7 @@ pub enum Event {
 /// # let restarts = RestartIntensity::of(1);
 /// # let config = Config {
 /// #     slots: 1, threads: 1, most_waiting: 8, can_kill: true, prefetch: Prefetch::Auto, restarts,
-/// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, processors: 2, max_jobs: None,
+/// #     start_timeout: Duration::from_secs(4), server_restarts: restarts, processors: 2, batch: 100, max_jobs: None,
 /// # };
 /// # let (limits, parent) = (Limits::default(), None);
 /// # let job = JobSpec { job: JobId(1), count: 1, task: TaskId(0), size: 8, plain: None, limits, parent };

@@ -81,6 +81,7 @@ pub(crate) fn start(builder: Builder) -> Result<Started, StartError> {
         most_waiting: builder.max_waiting,
         can_kill: true,
         prefetch: builder.prefetch,
+        batch: builder.batch,
         start_timeout: builder.start_timeout,
         restarts: builder.restarts.unwrap_or_else(|| RestartIntensity::of(builder.workers)),
         server_restarts: builder.restarts.unwrap_or_else(RestartIntensity::of_server),

@@ -111,6 +111,7 @@ pub(crate) fn start(builder: ThreadPoolBuilder) -> Result<(Started, HostPlace), 
         most_waiting: builder.max_waiting,
         can_kill: false,
         prefetch: builder.prefetch,
+        batch: builder.batch,
         // A start that takes long has no better one to be replaced by.
         start_timeout: Time::MAX,
         restarts,

@@ -359,6 +359,7 @@ fn large_arguments_do_not_keep_run_threads_idle() {
         restarts: RestartIntensity::of(1),
         server_restarts: RestartIntensity::of_server(),
         processors: 2,
+        batch: usize::MAX,
         max_jobs: None,
     });
     let mut tell = |events: Vec<Event>| scheduler.handle(Time::ZERO, events);

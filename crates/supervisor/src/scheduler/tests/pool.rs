@@ -98,6 +98,7 @@ pub(super) fn config(slots: u32) -> Config {
         restarts: RestartIntensity::of(slots as usize),
         server_restarts: RestartIntensity::of_server(),
         processors: slots as usize,
+        batch: usize::MAX,
         max_jobs: None,
     }
 }

@@ -49,8 +49,9 @@ fn fate() -> impl Strategy<Value = Fate> {
 fn config() -> impl Strategy<Value = Config> {
     let prefetch = prop_oneof![Just(Prefetch::Auto), (0u32..4).prop_map(Prefetch::AtMost)];
     let max_jobs = prop_oneof![Just(None), (1u64..6).prop_map(Some)];
-    (1u32..5, 1u16..4, prefetch, 0usize..8, max_jobs).prop_map(
-        |(slots, threads, prefetch, max, max_jobs)| Config {
+    let batch = prop_oneof![Just(usize::MAX), 1usize..5];
+    (1u32..5, 1u16..4, prefetch, batch, 0usize..8, max_jobs).prop_map(
+        |(slots, threads, prefetch, batch, max, max_jobs)| Config {
             slots,
             threads,
             most_waiting: 3,
@@ -60,6 +61,7 @@ fn config() -> impl Strategy<Value = Config> {
             restarts: RestartIntensity { max, within: Duration::from_secs(3) },
             server_restarts: RestartIntensity::of_server(),
             processors: 2,
+            batch,
             max_jobs,
         },
     )
@@ -123,6 +125,7 @@ proptest! {
             restarts: RestartIntensity { max, within: Duration::from_hours(1) },
             server_restarts: RestartIntensity::of_server(),
             processors: 2,
+            batch: usize::MAX,
             max_jobs: None,
         });
         world.apply(Fate::Submit(Limits::default(), 1, false));

@@ -89,6 +89,22 @@ fn jobs_too_short_to_wait_for_anything_are_divided_among_processors() {
 }
 
 #[test]
+fn no_more_jobs_travel_together_than_the_user_lets() {
+    for (batch, frames) in [(1, vec![1, 1]), (3, vec![3, 3]), (5, vec![5, 3]), (100, vec![8])] {
+        let mut pool = Pool::of(Config { batch, ..config(1) });
+        for _ in 0..20 {
+            pool.scheduler.batches.learn(TaskId(0), Duration::from_nanos(100), Some(usize::MAX));
+        }
+        let actions = pool.submit(1..=8, Limits::default());
+        let sent = actions.iter().map(|action| match action {
+            Action::Dispatch(_, _, runs) => runs.iter().map(|run| run.count).sum::<u32>(),
+            _ => panic!("{action:?} is not expected"),
+        });
+        assert_eq!(sent.collect::<Vec<_>>(), frames, "at most {batch}");
+    }
+}
+
+#[test]
 fn plain_calls_take_little_more_of_a_message_than_their_arguments() {
     let frames = |plain, size| {
         let mut pool = Pool::new(1);
