@@ -31,6 +31,21 @@ fn a_running_job_is_killed_and_nothing_else() {
 }
 
 #[test]
+fn no_more_short_jobs_wait_with_a_worker_than_may_travel_together() {
+    let (pool, gate) = (builder(1).batch(3).build().unwrap(), Gate::open());
+    let doubles = |count: u64| (0..count).map(|n| Job::json("double", n.to_string()));
+    // By these it is learned that they are short.
+    assert!(pool.map(doubles(500)).all(|result| result.is_ok()));
+    let (running, visitors) = occupy(&pool, &gate, 1);
+    let waiting = pool.map(doubles(100)).buffer(100).start();
+    let queued = pool.control().snapshot().unwrap().queued;
+    assert!(queued >= 97, "{queued}: one frame of three waits with the worker");
+    visitors.into_iter().for_each(Visitor::release);
+    assert_eq!(waiting.flatten().count(), 100);
+    assert!(running.into_iter().all(|future| future.result().is_ok()));
+}
+
+#[test]
 fn a_queued_job_that_is_killed_is_cancelled() {
     let (pool, gate) = (pool(1), Gate::open());
     let (running, visitors) = occupy(&pool, &gate, 1);

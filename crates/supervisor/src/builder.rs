@@ -7,6 +7,7 @@ use std::time::Duration;
 use brigade_protocol::board::LANES;
 use brigade_task::{Arguments, Job};
 
+use crate::capacity::processors;
 use crate::error::{StartError, WorkerInfo};
 use crate::owner::Owner;
 use crate::pool::ProcessPool;
@@ -104,7 +105,7 @@ pub struct Builder {
 impl Default for Builder {
     fn default() -> Self {
         Self {
-            workers: std::thread::available_parallelism().map_or(1, usize::from),
+            workers: processors(),
             threads: 1,
             program: None,
             limits: Limits::default(),
@@ -724,13 +725,7 @@ impl Builder {
             Self::MOST_WORKERS,
             "from 0 to 10000",
         )?;
-        check_range(
-            "the number of jobs that travel together",
-            self.batch,
-            1,
-            usize::MAX,
-            "at least 1",
-        )?;
+        check_batch(self.batch)?;
         let max_queued = self.max_queued;
         if let Some(jobs) = max_queued {
             check_range("the number of queued jobs", jobs, 1, usize::MAX, "at least 1")?;
@@ -754,6 +749,11 @@ impl Builder {
 
 /// What the system allows.
 const MOST_NICE: i32 = 19;
+
+/// Checks how many jobs may travel together, in a pool of either kind.
+pub(crate) fn check_batch(most: usize) -> Result<(), StartError> {
+    check_range("the number of jobs that travel together", most, 1, usize::MAX, "at least 1")
+}
 
 pub(crate) fn check_range(
     what: &'static str,

@@ -2,6 +2,11 @@
 
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+/// How many processors this process may use.
+pub(crate) fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
 /// See the [module documentation](self).
 #[derive(Debug, Default)]
 pub(crate) struct Capacity {

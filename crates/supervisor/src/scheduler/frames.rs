@@ -4,9 +4,10 @@
 //! milliseconds of work, by an estimate for each task that starts at one job and doubles with every
 //! full frame that came back. While the end is in sight no frame holds more than
 //! `remaining / (2 × workers)` (guided self-scheduling: Polychronopoulos and Kuck, 1987), so that the
-//! workers finish together; unless that is less work than is worth sending. Jobs too short to wait for
-//! anything are divided among as many workers as there are processors: more would only take turns. A job
-//! that must not be lost (at-most-once) or that has cost a worker has its frame for itself.
+//! workers finish together; unless that is less work than is worth sending. Of jobs too
+//! short to wait for anything a frame is as large as if there were no more workers than processors: more would
+//! only take turns. A job that must not be lost (at-most-once) or that has cost a worker has its frame for
+//! itself.
 
 use std::time::Duration;
 
@@ -184,7 +185,7 @@ impl Scheduler {
         share.max(self.jobs.peek().map_or(0, |next| self.batches.grain(next.task)))
     }
 
-    /// Among how many workers jobs like the next one are divided.
+    /// Into how many shares jobs like the next one are divided.
     fn sharers(&mut self) -> usize {
         let slots = self.config.slots as usize;
         let needs_processor =

@@ -1,6 +1,6 @@
 //! The queue of messages to the loop: a channel whose receiver sleeps as soon as there is nothing.
 //!
-//! Those of crossbeam look for another ten microseconds and offer their processor to others before they sleep. Here
+//! Those of crossbeam look for some microseconds more and offer their processor to others before they sleep. Here
 //! [`Poll`](crate::poll::Poll) has decided by then that it does not pay to look.
 
 use std::sync::{Arc, PoisonError};
@@ -43,6 +43,7 @@ impl Bell {
         }
     }
 
+    /// Whoever finds it awake writes nothing: it may be falling asleep anew meanwhile.
     fn is_first_to_ring(&self) -> bool {
         let (order, failed) = (Ordering::Relaxed, Ordering::Relaxed);
         self.asleep.compare_exchange(true, false, order, failed).is_ok()

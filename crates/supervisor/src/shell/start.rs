@@ -20,7 +20,7 @@ use super::processes::{
 };
 use super::{Crew, Shell, thread};
 use crate::builder::Builder;
-use crate::capacity::Capacity;
+use crate::capacity::{Capacity, processors};
 use crate::error::StartError;
 use crate::host::new_pool_id;
 use crate::poll::Poll;
@@ -110,11 +110,6 @@ pub(crate) fn start(builder: Builder) -> Result<Started, StartError> {
         buried: Vec::new(),
     };
     run(pool, scheduler, inbox, crew, own_build)
-}
-
-/// How many processors this process may use.
-pub(super) fn processors() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// Starts the loop.

@@ -34,6 +34,7 @@ use super::core::{Core, Obituary, Work};
 use super::mailbox::{Sender, mailbox};
 use super::processes::News;
 use super::{Crew, Inbox, Message, Started, WaitEnd};
+use crate::capacity::processors;
 use crate::error::{Failure, StartError, WorkerInfo};
 use crate::host::new_pool_id;
 use crate::scheduler::{
@@ -104,7 +105,7 @@ pub(crate) fn start(builder: ThreadPoolBuilder) -> Result<(Started, HostPlace), 
     let inbox = Inbox::new(sender.clone(), receiver, hello);
     let restarts = builder.restarts.unwrap_or_else(|| RestartIntensity::of(builder.workers));
     let scheduler = Scheduler::new(Config {
-        processors: super::start::processors(),
+        processors: processors(),
         max_jobs: None,
         slots: u32::try_from(builder.workers).expect("the builder bounds the number of threads"),
         threads: 1,

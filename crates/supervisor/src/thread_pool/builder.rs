@@ -9,7 +9,8 @@ use brigade_task::Registry;
 use brigade_task::host::Host;
 
 use super::{ThreadPool, check_workers};
-use crate::builder::check_range;
+use crate::builder::{check_batch, check_range};
+use crate::capacity::processors;
 use crate::error::StartError;
 use crate::owner::Owner;
 use crate::scheduler::{Limits, Prefetch, RestartIntensity};
@@ -49,7 +50,7 @@ pub struct ThreadPoolBuilder {
 impl Default for ThreadPoolBuilder {
     fn default() -> Self {
         Self {
-            workers: std::thread::available_parallelism().map_or(1, usize::from),
+            workers: processors(),
             limits: Limits::default(),
             prefetch: Prefetch::Auto,
             batch: usize::MAX,
@@ -284,13 +285,7 @@ impl ThreadPoolBuilder {
         check_workers(self.workers)?;
         let most = ThreadPool::MOST_WORKERS;
         check_range("the number of waiting jobs", self.max_waiting, 0, most, "from 0 to 10000")?;
-        check_range(
-            "the number of jobs that travel together",
-            self.batch,
-            1,
-            usize::MAX,
-            "at least 1",
-        )?;
+        check_batch(self.batch)?;
         let (limits, max_queued) = (self.limits, self.max_queued);
         if let Some(jobs) = max_queued {
             check_range("the number of queued jobs", jobs, 1, usize::MAX, "at least 1")?;

@@ -79,7 +79,9 @@ impl Desk {
 #[derive(Default)]
 pub(in crate::worker) struct Watch {
     received: u64,
+    /// What ran at the last look.
     running: Vec<Ticket>,
+    /// Looks since a packet came.
     quiet: u32,
     ticks: u64,
     has_stand_in: bool,
@@ -102,7 +104,7 @@ impl Watch {
     fn misses_a_receiver(&mut self, state: &State) -> bool {
         let news = std::mem::replace(&mut self.received, state.received) != state.received;
         self.quiet = if news { 0 } else { self.quiet.saturating_add(1) };
-        let is_stuck = self.quiet > 0 && self.running == state.running || self.quiet > 1;
+        let is_stuck = (self.quiet > 0 && self.running == state.running) || self.quiet > 1;
         self.running.clone_from(&state.running);
         is_stuck && state.receiver.is_some() && !state.running.is_empty() && state.idle == 0
     }
