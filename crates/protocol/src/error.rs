@@ -281,7 +281,7 @@ impl JobError {
 
     /// The CPU time, in user and in system mode, that the last attempt used, if it failed by itself: that
     /// of the thread which ran it, never more than [`JobError::elapsed`]; threads that it started are not
-    /// counted, while jobs of less than 1 ms that the same thread ran before it may be. If the worker
+    /// counted, while some milliseconds of what the same thread ran before it may be. If the worker
     /// died: of that worker from its start to its end, with everything it ran. `None` if the attempt was
     /// not begun, was cancelled, or nobody could measure it, as when the fork server died.
     ///

@@ -1,31 +1,34 @@
 //! What a failed attempt used, without a system call for each short job.
 //!
-//! The CPU time of a run thread is read when a job failed, and after each that took a millisecond or
-//! more. What it was at the last reading is taken off. So the time of short jobs in between is in it;
-//! but no attempt is said to have used more CPU time than it took, for it had one thread.
+//! The CPU time of a run thread is read when a job failed, and when jobs have succeeded for ten milliseconds
+//! since the last reading. What it was then is taken off. So the time of the jobs in between is in it; but no attempt
+//! is said to have used more CPU time than it took, for it had one thread.
 
 use brigade_protocol::message::Usage;
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::{TimeVal, TimeValLike};
 
-/// A job that took so long, in nanoseconds, is worth a system call.
-const LONG: u64 = 1_000_000;
+/// Jobs that took so long together, in nanoseconds, are worth a system call.
+const LONG: u64 = 10_000_000;
 
 /// The meter of one run thread. It must be used by that thread only.
 pub(super) struct Meter {
     /// The CPU time at the last reading, in nanoseconds.
     last: u64,
+    /// For how long jobs have succeeded since, in nanoseconds.
+    since: u64,
 }
 
 impl Meter {
     pub(super) fn new() -> Self {
-        Self { last: read().map_or(0, |usage| usage.cpu) }
+        Self { last: read().map_or(0, |usage| usage.cpu), since: 0 }
     }
 
-    /// A job succeeded that took so long.
+    /// Jobs succeeded that took so long.
     #[inline]
     pub(super) fn succeeded(&mut self, elapsed: u64) {
-        if elapsed >= LONG {
+        self.since = self.since.saturating_add(elapsed);
+        if self.since >= LONG {
             self.advance();
         }
     }
@@ -39,7 +42,7 @@ impl Meter {
 
     fn advance(&mut self) -> Option<Usage> {
         let usage = read()?;
-        self.last = usage.cpu;
+        (self.last, self.since) = (usage.cpu, 0);
         Some(usage)
     }
 }
@@ -68,30 +71,33 @@ mod tests {
     #[test]
     fn a_failure_is_told_what_it_used_since_the_last_reading() {
         let mut meter = Meter::new();
-        burn(20 * LONG);
+        burn(2 * LONG);
         let first = meter.failed(u64::MAX).unwrap();
-        assert!(first.cpu >= 19 * LONG, "{first:?}");
+        assert!(first.cpu >= 19 * LONG / 10, "{first:?}");
         let second = meter.failed(u64::MAX).unwrap();
-        assert!(second.cpu < 10 * LONG, "{second:?}");
+        assert!(second.cpu < LONG, "{second:?}");
         assert!(second.peak_memory > 100 * 1024, "{second:?}");
     }
 
     #[test]
     fn it_is_never_more_than_it_took() {
         let mut meter = Meter::new();
-        burn(5 * LONG);
+        burn(LONG / 2);
         assert_eq!(meter.failed(17).unwrap().cpu, 17);
     }
 
     #[test]
-    fn a_long_job_before_is_taken_off_and_a_short_one_makes_no_reading() {
+    fn long_jobs_before_are_taken_off_and_a_short_one_makes_no_reading() {
         let mut meter = Meter::new();
-        burn(20 * LONG);
+        burn(2 * LONG);
         let last = meter.last;
-        meter.succeeded(LONG - 1);
+        meter.succeeded(LONG / 2);
         assert_eq!(meter.last, last);
-        meter.succeeded(LONG);
-        assert!(meter.last >= last + 19 * LONG);
-        assert!(meter.failed(u64::MAX).unwrap().cpu < 10 * LONG);
+        meter.succeeded(LONG / 2);
+        assert!(meter.last >= last + 19 * LONG / 10);
+        let last = meter.last;
+        meter.succeeded(LONG / 2);
+        assert_eq!(meter.last, last, "all are counted anew");
+        assert!(meter.failed(u64::MAX).unwrap().cpu < LONG);
     }
 }
