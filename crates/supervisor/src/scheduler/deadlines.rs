@@ -11,7 +11,7 @@ use super::{Action, Lane, Phase, Scheduler, Server, Slot, Time};
 /// stopped worker starts nothing.
 const START_SLACK: Duration = Duration::from_millis(100);
 /// How long a worker may keep silent with work while another is idle, before it is asked to give
-/// back what it has not started: longer than it may keep a reply back.
+/// back what it has not started.
 const STUCK: Duration = Duration::from_millis(12);
 /// How long a worker may take to answer a recall, or to report what it finished.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -20,9 +20,9 @@ use super::worker::Worker;
 use super::{Action, Phase, Prefetch, Scheduler, Server, Slot, Time};
 
 /// The work that a frame should hold. There are a dozen changes from thread to thread for each frame, which
-/// cost 100 to 150 µs where all processors are busy: of one millisecond a tenth, of eight a sixtieth.
+/// cost 100 to 250 µs where all processors are busy: of one millisecond a tenth or more, of sixteen a hundredth.
 /// So much is sent at once only if there is as much for each worker.
-const FRAME_WORK: Duration = Duration::from_millis(8);
+const FRAME_WORK: Duration = Duration::from_millis(16);
 /// Less work than this is not divided among workers: a single job there and back takes nearly half as long.
 const GRAIN: Duration = Duration::from_micros(100);
 /// What waits for something, the network or a disk, takes longer: two changes from thread to thread at the least.

@@ -57,7 +57,7 @@ impl Default for Limits {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Prefetch {
-    /// One if jobs are long; frames that hold about 8 ms of work if they are short.
+    /// One if jobs are long; frames that hold about 16 ms of work if they are short.
     #[default]
     Auto,
     /// At most this many; 0 hands out strictly one job at a time.

@@ -43,7 +43,7 @@ use crate::scheduler::{
 use crate::thread_pool::ThreadPoolBuilder;
 
 /// How old a reply may become before it is sent.
-const TICK: Duration = Duration::from_millis(8);
+const TICK: Duration = Duration::from_millis(16);
 
 /// What a thread tells the loop.
 pub(crate) enum Word {

@@ -5,12 +5,12 @@
 //! **Receiving** is a role, and the receiver itself the token: whoever takes it out of the desk
 //! waits for the next packet with it. A run thread with nothing to do takes it, so that the first
 //! job of a frame is run by the thread that received it, without a hand-over. If all run threads
-//! stay busy, the timekeeper asks the stand-in to take it, for recalls must be answered. It looks after a
-//! tick, and once more if jobs have ended by then; but not so soon for the first time of all: a stand-in must
-//! be hired then (`timekeeper`).
+//! stay busy, the timekeeper asks the stand-in to take it, for recalls must be answered: after a tick, or after
+//! three if jobs end meanwhile; but not so soon for the first time of all: a stand-in must be hired then
+//! (`timekeeper`).
 //!
 //! ```text
-//!             nothing to do                       busy for a tick or two
+//!             nothing to do                       busy for some ticks  
 //!  run thread ◀──────────── receiver in the desk ────────────────▶ stand-in
 //!             ────────────▶                      ◀────────────────
 //!               a packet                   a packet, and a run thread is idle
@@ -38,9 +38,11 @@ use crate::board::Lane;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Condvar, IpcBytesReceiver, Mutex, MutexGuard};
 
-/// How old a reply may become before it is sent, in nanoseconds; also how often the timekeeper
-/// looks while jobs run.
+/// How often the timekeeper looks while jobs run, in nanoseconds.
 const TICK: u64 = 8_000_000;
+
+/// How old a reply may become before it is sent.
+const KEPT_BACK: u64 = 2 * TICK;
 
 /// The desk.
 pub(super) struct Desk {

@@ -5,7 +5,7 @@
 //!  supervisor ══════════════▶ receiver ───▶ ┌──────┐ ───▶ run threads ───▶ ┌──────┐ ══▶ supervisor
 //!                          (one thread's    │ Desk │      call::run        │ Wire │
 //!                             at a time)    └──────┘                       └──────┘
-//!                                              ▲  timekeeper: replies older than 8 ms,
+//!                                              ▲  timekeeper: replies older than 16 ms,
 //!                                              └─ and a stand-in to receive if all are busy
 //! ```
 //!

@@ -1,7 +1,7 @@
 //! The threads of a worker.
 //!
 //! * **run threads** run jobs; the main thread is the first of them;
-//! * the **timekeeper** sends replies that have waited for 8 ms, and what is owed besides;
+//! * the **timekeeper** sends replies that have waited for 16 ms, and what is owed besides;
 //! * the **stand-in** receives while all run threads are busy. It never sends.
 //!
 //! All but the main thread start with the first frame, the stand-in when it is first wanted: an

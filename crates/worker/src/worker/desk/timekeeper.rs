@@ -6,7 +6,7 @@ use brigade_protocol::id::Ticket;
 use brigade_task::buffers;
 
 use super::super::clock;
-use super::{Desk, State, TICK, Timekeeper};
+use super::{Desk, KEPT_BACK, State, TICK, Timekeeper};
 use crate::sync::atomic::Ordering;
 
 /// After so many ticks without a packet the timekeeper sleeps until it is roused: as long as
@@ -36,7 +36,7 @@ impl Desk {
         loop {
             self.ticks.store(watch.tick(), Ordering::Relaxed);
             let now = clock();
-            let due = state.pending.oldest().map(|ended| ended + TICK);
+            let due = state.pending.oldest().map(|ended| ended + KEPT_BACK);
             if !state.owed.is_empty() || due.is_some_and(|due| due <= now) {
                 return Errand::Send;
             }
@@ -68,7 +68,7 @@ impl Desk {
                     state = self.lock();
                 }
             } else {
-                let patience = Duration::from_nanos(due.map_or(TICK, |due| due - now));
+                let patience = Duration::from_nanos(due.map_or(TICK, |due| TICK.min(due - now)));
                 state = self.wait_at_most(&self.rouse, state, patience).0;
             }
         }
@@ -100,11 +100,11 @@ impl Watch {
     }
 
     /// Whether all run threads have been busy since the last look, with nobody receiving. One that has ended a job
-    /// meanwhile is likely to receive by itself within the next tick, and is given that.
+    /// meanwhile is likely to receive by itself, as a frame of short ones is done after two ticks, and is given three.
     fn misses_a_receiver(&mut self, state: &State) -> bool {
         let news = std::mem::replace(&mut self.received, state.received) != state.received;
         self.quiet = if news { 0 } else { self.quiet.saturating_add(1) };
-        let is_stuck = (self.quiet > 0 && self.running == state.running) || self.quiet > 1;
+        let is_stuck = (self.quiet > 0 && self.running == state.running) || self.quiet > 2;
         self.running.clone_from(&state.running);
         is_stuck && state.receiver.is_some() && !state.running.is_empty() && state.idle == 0
     }
@@ -132,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_goes_on_to_another_job_has_two_ticks_in_which_to_receive() {
+    fn who_goes_on_to_other_jobs_has_three_ticks_in_which_to_receive() {
         let (to_supervisor, _heard) = bytes_channel().unwrap();
         let (_jobs, receiver) = bytes_channel().unwrap();
         let desk = Desk::new(receiver, Wire::new(to_supervisor));
@@ -143,7 +143,8 @@ mod tests {
             (1, 1, true),
             (2, 1, false),
             (2, 2, false),
-            (2, 3, true),
+            (2, 3, false),
+            (2, 4, true),
             (3, 4, false),
             (3, 5, false),
             (3, 5, true),
