@@ -60,7 +60,7 @@ impl Sink {
     fn deliver(&mut self, settlement: Settlement) {
         match self.target.take() {
             None => {}
-            Some(Target::Cell(cell)) => cell.fill(settlement),
+            Some(Target::Cell(cell)) => cell.fill_last(settlement),
             // Nobody listens any more: the submitter dropped its end of the stream.
             Some(Target::Stream { tag, to }) => {
                 let _ = to.send(Settlement { tag, ..settlement });

@@ -21,7 +21,8 @@ use crate::os::Mapping;
 /// nothing. On a thread pool, or run in place, a blob is the same memory for all.
 ///
 /// A clone shares the bytes. It dereferences to `[u8]`, and is made of a `Vec<u8>` without a copy, as is a
-/// `Vec<u8>` of a blob that nobody shares.
+/// `Vec<u8>` of a blob that nobody shares. Nobody shares what a job was given if it is the only large one among its
+/// arguments, nor, as a rule, what a client was given.
 ///
 /// With other encoders it is written as bytes are by serde: JSON has an array of numbers, and is read from
 /// such an array or from a string, of which it takes the bytes.

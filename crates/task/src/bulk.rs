@@ -166,7 +166,7 @@ impl<T> Bulk<T> {
         // What was decoded is taken apart at once: to pass it on whole takes longer than to read it.
         Some(match end {
             Err(error) => Err(error),
-            Ok((output, blobs)) => match outside::with(blobs, || decode(output)) {
+            Ok((output, blobs)) => match outside::with_taken(blobs, || decode(output)) {
                 Err(reason) => Err(self.sent.front()?.unread(number, &reason)),
                 Ok(value) => Ok(value),
             },

@@ -125,14 +125,25 @@ impl std::fmt::Debug for Watcher {
 impl Cell {
     /// Puts the end in and tells all who wait for it. A second end is dropped: the first one stands.
     pub fn fill(&self, settlement: Settlement) {
+        self.put(settlement).into_iter().for_each(Watcher::notify);
+    }
+
+    /// As [`fill`](Self::fill), and lets go of the cell before anybody is told: who then reads a large blob and
+    /// lets go of the cell, too, has it for himself.
+    pub fn fill_last(self: Arc<Self>, settlement: Settlement) {
+        let watchers = self.put(settlement);
+        drop(self);
+        watchers.into_iter().for_each(Watcher::notify);
+    }
+
+    /// Puts the end in; gives those who are to be told.
+    fn put(&self, settlement: Settlement) -> Vec<Watcher> {
         let mut place = self.lock();
         if place.settlement.is_some() {
-            return;
+            return Vec::new();
         }
         place.settlement = Some(settlement);
-        let watchers = std::mem::take(&mut place.watchers);
-        drop(place);
-        watchers.into_iter().for_each(Watcher::notify);
+        std::mem::take(&mut place.watchers)
     }
 
     /// True once it is filled.

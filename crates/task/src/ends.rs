@@ -103,7 +103,7 @@ impl Piece {
 
     /// Takes the end of the next job: its output, and what that left outside. `None` if there are no more.
     #[inline]
-    pub(crate) fn next(&mut self) -> Option<Result<(&[u8], &Blobs), JobError>> {
+    pub(crate) fn next(&mut self) -> Option<Result<(&[u8], &mut Blobs), JobError>> {
         if !self.has_more() {
             return None;
         }
@@ -119,6 +119,6 @@ impl Piece {
                 output
             }
         };
-        Some(Ok((output, &self.blobs)))
+        Some(Ok((output, &mut self.blobs)))
     }
 }

@@ -119,13 +119,17 @@ impl Pack {
         let watchers: Vec<_> =
             state.watchers.extract_if(.., |(place, ..)| ended.contains(place)).collect();
         drop(state);
+        let cells: Vec<_> =
+            cells.into_iter().map(|(place, cell)| (cell, self.settlement(&piece, place))).collect();
+        // Before anybody is told: who reads a large blob then has it for himself.
+        drop(piece);
         for (_, arrivals, number) in watchers {
             if let Some(arrivals) = arrivals.upgrade() {
                 arrivals.push(number);
             }
         }
-        for (place, cell) in cells {
-            cell.fill(self.settlement(&piece, place));
+        for (cell, settlement) in cells {
+            cell.fill_last(settlement);
         }
     }
 

@@ -210,7 +210,16 @@ pub fn with<R>(blobs: &Blobs, decode: impl FnOnce() -> R) -> R {
     if blobs.is_empty() {
         return decode();
     }
-    let _noted = Noted::new(&PRESENT, blobs.clone());
+    with_taken(&mut blobs.clone(), decode)
+}
+
+/// Calls `decode`, for which these blobs are outside. They are taken: what is decoded has them for itself.
+#[inline]
+pub(crate) fn with_taken<R>(blobs: &mut Blobs, decode: impl FnOnce() -> R) -> R {
+    if blobs.is_empty() {
+        return decode();
+    }
+    let _noted = Noted::new(&PRESENT, std::mem::take(blobs));
     decode()
 }
 
@@ -288,7 +297,7 @@ pub(crate) fn read_arguments<R>(decode: impl FnOnce() -> R) -> R {
     if !exist() {
         return decode();
     }
-    with(&GIVEN.take(), decode)
+    with_taken(&mut GIVEN.take(), decode)
 }
 
 /// Calls `encode`, which writes the result of a task.

@@ -108,7 +108,7 @@ impl<'a> Runner<'a> {
             return Err(Box::new(no_task(task)));
         };
         self.context.renew(ticket, label);
-        let given = large.map(Gathered::blobs).unwrap_or_default();
+        let given = large.map(Gathered::take_blobs).unwrap_or_default();
         let Self { context, output, stopwatch, max_output, .. } = self;
         let run = || loop {
             output.clear();

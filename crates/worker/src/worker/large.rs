@@ -4,6 +4,7 @@
 //! they are until the supervisor has read them. Where that is not possible they travel in parts.
 
 use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 
 use brigade_protocol::codec::{self, MAX_VALUE};
 use brigade_protocol::id::Ticket;
@@ -27,9 +28,10 @@ pub(super) struct Rooms {
 
 /// A large value that is here.
 pub(super) struct Gathered {
-    /// First its blobs, one behind the other; then what was encoded.
-    whole: Blob,
-    blobs: usize,
+    /// What was encoded. In a blob, so that its memory serves again.
+    bytes: Blob,
+    /// What that left outside, until it is taken: it is the job's alone, which may change it where it is.
+    blobs: Mutex<Blobs>,
 }
 
 impl Rooms {
@@ -65,29 +67,37 @@ impl Rooms {
         let whole = whole.filter(|whole| whole.len() as u64 == length.bytes);
         let blobs = usize::try_from(length.blobs).ok().filter(|_| length.blobs <= length.bytes);
         match (whole, blobs) {
-            (Some(whole), Some(blobs)) => Ok(Gathered { whole: whole.into(), blobs }),
+            (Some(whole), Some(blobs)) => Ok(Gathered::split(whole, blobs)),
             _ => Err(Violation::Sum(ticket)),
         }
     }
 }
 
 impl Gathered {
+    /// First come the blobs, one behind the other; then what was encoded.
+    fn split(mut whole: Vec<u8>, blobs: usize) -> Self {
+        if blobs == 0 {
+            return Self { bytes: whole.into(), blobs: Mutex::default() };
+        }
+        let bytes = Blob::from(&whole[blobs..]);
+        whole.truncate(blobs);
+        Self { bytes, blobs: Mutex::new(Blob::from(whole).into()) }
+    }
+
     /// What was encoded.
     pub(super) fn bytes(&self) -> &[u8] {
-        &self.whole[self.blobs..]
+        &self.bytes
     }
 
-    /// What that left outside.
-    pub(super) fn blobs(&self) -> Blobs {
-        self.whole.slice(..self.blobs).into()
+    /// Takes what that left outside.
+    pub(super) fn take_blobs(&self) -> Blobs {
+        std::mem::take(&mut *self.blobs.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Both, without a copy if there are no blobs.
+    /// Both, without a copy.
     pub(super) fn into_encoding(self) -> Encoding {
-        if self.blobs == 0 {
-            return Vec::from(self.whole).into();
-        }
-        Encoding { bytes: self.bytes().to_vec(), blobs: self.blobs() }
+        let blobs = self.take_blobs();
+        Encoding { bytes: self.bytes.into(), blobs }
     }
 }
 

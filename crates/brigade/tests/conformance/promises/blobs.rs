@@ -51,6 +51,18 @@ fn reverse(mut album: Album) -> (usize, Album) {
     (bytes, album)
 }
 
+/// Makes bytes of it that may be changed, and tells whether they are where they were.
+fn has_for_itself(blob: Blob) -> bool {
+    let address = blob.as_ptr();
+    let bytes = Vec::from(blob);
+    bytes.as_ptr() == address
+}
+
+#[task]
+fn has_it_for_itself(blob: Blob, _behind: String) -> bool {
+    has_for_itself(blob)
+}
+
 /// Has another job bring it.
 #[task]
 fn delegate(context: &Context, blob: Blob) -> brigade::Result<Blob> {
@@ -136,6 +148,18 @@ fn maps_over_blobs_and_to_blobs() {
         let blob = blob.unwrap();
         assert_eq!(blob.len(), n * 5_000);
         assert!(blob.iter().all(|byte| usize::from(*byte) == n));
+    }
+}
+
+#[test]
+fn who_gets_a_blob_has_it_for_himself_and_changes_it_without_a_copy() {
+    for direct in [true, false] {
+        let pool = builder(1).direct(direct).build().unwrap();
+        let behind = "x".repeat(300_000);
+        assert!(value(pool.submit(has_it_for_itself(noise(MIB), behind))), "{direct}: a job");
+        for result in pool.map((0..3).map(|n| make(MIB, n))) {
+            assert!(has_for_itself(result.unwrap()), "{direct}: the client");
+        }
     }
 }
 
