@@ -11,7 +11,7 @@ use super::{Action, Lane, Phase, Scheduler, Server, Slot, Time};
 /// stopped worker starts nothing.
 const START_SLACK: Duration = Duration::from_millis(100);
 /// How long a worker may keep silent with work while another is idle, before it is asked to give
-/// back what it has not started.
+/// back what it has not started. It may just be within a frame: then the other gets the rest of that.
 const STUCK: Duration = Duration::from_millis(12);
 /// How long a worker may take to answer a recall, or to report what it finished.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -43,7 +43,7 @@ use crate::scheduler::{
 use crate::thread_pool::ThreadPoolBuilder;
 
 /// How old a reply may become before it is sent.
-const TICK: Duration = Duration::from_millis(16);
+const KEPT_BACK: Duration = Duration::from_millis(16);
 
 /// What a thread tells the loop.
 pub(crate) enum Word {
@@ -182,7 +182,7 @@ impl Crew for Threads {
         };
         match word {
             Word::Ready => core.events.push(Event::WorkerReady(worker)),
-            Word::Owes => self.due.push_back((Instant::now() + TICK, worker)),
+            Word::Owes => self.due.push_back((Instant::now() + KEPT_BACK, worker)),
             Word::Replies(replies) => {
                 for done in replies {
                     hear(core, worker, done);

@@ -10,7 +10,7 @@
 //! (`timekeeper`).
 //!
 //! ```text
-//!             nothing to do                       busy for some ticks  
+//!             nothing to do                       busy for some ticks
 //!  run thread ◀──────────── receiver in the desk ────────────────▶ stand-in
 //!             ────────────▶                      ◀────────────────
 //!               a packet                   a packet, and a run thread is idle

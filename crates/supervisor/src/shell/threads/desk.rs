@@ -12,7 +12,7 @@ use brigade_task::host::{Host, Place};
 use brigade_task::outside::Blobs;
 
 use super::run::Task;
-use super::{Home, TICK, Word};
+use super::{Home, KEPT_BACK, Word};
 use crate::shell::Message;
 use crate::shell::processes::News;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -224,7 +224,7 @@ impl Desk {
     /// Another job is about to run: replies wait for the end of their frame, but not for long.
     fn owe(&self, state: &mut State, now: u64) {
         let Some(oldest) = state.unsent.first() else { return };
-        if u128::from(now.saturating_sub(oldest.ended)) >= TICK.as_nanos() {
+        if u128::from(now.saturating_sub(oldest.ended)) >= KEPT_BACK.as_nanos() {
             self.flush(state);
         } else if !state.owes {
             state.owes = true;
