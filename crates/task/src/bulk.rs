@@ -177,7 +177,8 @@ impl<T> Bulk<T> {
     fn take_piece(&mut self, number: u64) -> Option<()> {
         self.piece = None;
         let is_over = |sent: &mut Sent<T>| sent.number + u64::from(sent.count) <= number;
-        if let Some(sent) = self.sent.pop_front_if(is_over) {
+        // What came before may have been of several: of consecutive jobs, and of one kind.
+        while let Some(sent) = self.sent.pop_front_if(is_over) {
             self.bytes -= sent.bytes;
         }
         let decode = self.sent.front()?.kind.decode;

@@ -227,11 +227,11 @@ impl<C: Crew> Shell<C> {
     fn settle(&mut self, mut first: JobId, settled: Settled) {
         let mut parts = Parts::of(settled);
         while parts.left() > 0 {
-            let in_run = self.core.in_run(first);
-            let part = parts.take(in_run.unwrap_or(1));
+            let together = self.core.runs.together(first, parts.left());
+            let part = parts.take(together.unwrap_or(1));
             let obituary = part.worker.map(|worker| self.crew.obituary(worker)).unwrap_or_default();
             let next = JobId(first.0.saturating_add(u64::from(part.count)));
-            let askers = match in_run {
+            let askers = match together {
                 Some(_) => self.core.settle_run(first, part, &obituary),
                 None => self.core.settle(first, part, &obituary),
             };

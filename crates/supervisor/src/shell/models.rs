@@ -9,7 +9,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use brigade_protocol::id::{JobId, TaskId};
+use brigade_protocol::id::{JobId, Run, TaskId, Ticket};
 use brigade_protocol::message::{BuildId, Form, Hello, TaskInfo};
 use brigade_task::cell::Cell;
 use brigade_task::ends::Outputs;
@@ -21,6 +21,7 @@ use loom::thread;
 
 use super::inbox::{Closing, Inbox};
 use super::mailbox::{Receiver, mailbox};
+use super::runs::Runs;
 use super::{Message, Submission, runs};
 use crate::capacity::Capacity;
 use crate::host::Shared;
@@ -87,10 +88,13 @@ fn settle(Submission { sink, .. }: Submission) {
 }
 
 /// All jobs of a run succeed. Gives how many they are.
-fn succeed(mut run: runs::Entry) -> u32 {
-    for place in 0..run.count {
+fn succeed(entry: runs::Entry) -> u32 {
+    let run = Run { first: entry.first.into(), count: entry.count };
+    let mut runs = Runs::default();
+    runs.insert(entry);
+    for job in run.jobs() {
         let output = Outputs::One(Vec::new());
-        run.succeed(place, 1, output, Blobs::default(), Circumstances::default());
+        runs.succeed(Ticket::from(job).into(), output, Blobs::default(), Circumstances::default());
     }
     run.count
 }

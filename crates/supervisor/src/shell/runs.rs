@@ -133,21 +133,10 @@ impl Entry {
         &self.arguments[self.offsets.at(place)..self.offsets.at(place + count)]
     }
 
-    /// Delivers the outputs of so many jobs from this place on. A single one may have left blobs outside.
-    pub(super) fn succeed(
-        &mut self,
-        place: u32,
-        count: u32,
-        outputs: Outputs,
-        blobs: Blobs,
-        circumstances: Circumstances,
-    ) {
-        self.end((place, count), Ok(outputs), blobs, circumstances);
-    }
-
     /// Delivers why a job has no output.
     pub(super) fn fail(&mut self, place: u32, error: JobError, circumstances: Circumstances) {
-        self.end((place, 1), Err(error), Blobs::default(), circumstances);
+        self.close(place, 1);
+        self.deliver((place, 1), Err(error), Blobs::default(), circumstances);
     }
 
     /// Refuses all jobs that have not ended.
@@ -162,15 +151,34 @@ impl Entry {
         }
     }
 
-    fn end(
-        &mut self,
+    /// Whether these jobs come behind those in the same map, and are of the same kind.
+    fn follows(&self, other: &Self) -> bool {
+        let behind = |first: u64| first + u64::from(other.count);
+        let (Target::Map(ends, number), Target::Map(others, first)) = (&self.target, &other.target)
+        else {
+            return false;
+        };
+        self.first.0 == behind(other.first.0)
+            && *number == behind(*first)
+            && Arc::ptr_eq(ends, others)
+            && (self.task, self.form) == (other.task, other.form)
+    }
+
+    /// So many jobs from this place on have ended.
+    fn close(&mut self, place: u32, count: u32) {
+        self.open[place as usize..][..count as usize].fill(false);
+        self.left -= count;
+    }
+
+    /// Delivers the ends of so many jobs from this place on, and maybe of those behind. A single one may have left
+    /// blobs outside.
+    fn deliver(
+        &self,
         (place, count): (u32, u32),
         outputs: Result<Outputs, JobError>,
         blobs: Blobs,
         circumstances: Circumstances,
     ) {
-        self.open[place as usize..][..count as usize].fill(false);
-        self.left -= count;
         match &self.target {
             Target::Map(ends, number) => {
                 ends.fill(number + u64::from(place), count, outputs, blobs);
@@ -249,6 +257,45 @@ impl Runs {
         entry.open[place as usize].then_some((entry, place))
     }
 
+    /// How many jobs from this one on end in one place: what is left of its run, and as far as needed the
+    /// runs behind it of the same map. `None` if it was submitted by itself.
+    pub(super) fn together(&self, job: JobId, needed: u32) -> Option<u32> {
+        let (mut last, place) = self.find(job)?;
+        let mut count = last.count - place;
+        for (_, next) in self.0.range(JobId(last.first.0 + 1)..) {
+            if count >= needed || !next.follows(last) {
+                break;
+            }
+            count += next.count;
+            last = next;
+        }
+        Some(count)
+    }
+
+    /// Delivers the outputs of so many jobs, which end in [one place](Self::together). A single one may have left
+    /// blobs outside.
+    pub(super) fn succeed(
+        &mut self,
+        run: Run,
+        outputs: Outputs,
+        blobs: Blobs,
+        circumstances: Circumstances,
+    ) {
+        if let Some((entry, place)) = self.find(run.first.job) {
+            entry.deliver((place, run.count), Ok(outputs), blobs, circumstances);
+        }
+        let mut rest = run;
+        while rest.count > 0 {
+            let closed = self.with(rest.first.job, |entry, place| {
+                let count = rest.count.min(entry.count - place);
+                entry.close(place, count);
+                count
+            });
+            let Some(closed) = closed else { return };
+            rest = rest.part(closed, rest.count - closed);
+        }
+    }
+
     /// Does something with the run in which this job was submitted; forgets it when all have ended.
     pub(super) fn with<R>(
         &mut self,
@@ -268,6 +315,51 @@ impl Runs {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// So many jobs from the first on, which have this number in their map.
+    fn entry(first: u64, count: u32, ends: &Arc<Ends>, number: u64) -> Entry {
+        let mut arguments = Vec::new();
+        (0..count).for_each(|_| codec::push_bytes(&[7], &mut arguments));
+        let kind = (TaskId(0), "task".into(), Form::Bincode);
+        let to = (Arc::clone(ends), number);
+        Entry::of_map((JobId(first), count), kind, Limits::default(), (arguments, 1), to)
+    }
+
+    #[test]
+    fn the_ends_of_runs_behind_each_other_in_a_map_are_delivered_together() {
+        let (ends, others) = (Arc::default(), Arc::default());
+        let mut runs = Runs::default();
+        // The fifteenth job was submitted by somebody else.
+        for (first, count, ends, number) in
+            [(10, 3, &ends, 0), (13, 2, &ends, 3), (16, 2, &ends, 5), (18, 2, &others, 7)]
+        {
+            runs.insert(entry(first, count, ends, number));
+        }
+        for (job, needed, together) in [
+            (11, 2, Some(2)),
+            (11, 3, Some(4)),
+            (11, 9, Some(4)),
+            (15, 9, None),
+            (17, 9, Some(1)),
+            (18, 9, Some(2)),
+        ] {
+            assert_eq!(runs.together(JobId(job), needed), together, "{needed} from {job} on");
+        }
+        let succeed = |runs: &mut Runs, first, count| {
+            let run = Run { first: JobId(first).into(), count };
+            let outputs = Outputs::Run(vec![0; 2 * count as usize]);
+            runs.succeed(run, outputs, Blobs::default(), Circumstances::default());
+        };
+        succeed(&mut runs, 11, 3);
+        let open = (10..20).filter(|job| runs.find(JobId(*job)).is_some());
+        assert_eq!(open.collect::<Vec<_>>(), [10, 14, 16, 17, 18, 19]);
+        succeed(&mut runs, 14, 1);
+        assert_eq!(runs.0.keys().copied().collect::<Vec<_>>(), [10, 16, 18].map(JobId));
+        for (first, count) in [(10, 1), (16, 2), (18, 2)] {
+            succeed(&mut runs, first, count);
+        }
+        assert!(runs.0.is_empty());
+    }
 
     #[test]
     fn arguments_are_found_whether_they_are_as_long_as_each_other_or_not() {

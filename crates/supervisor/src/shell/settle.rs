@@ -13,13 +13,7 @@ use crate::error::{Certificate, Failure, JobError};
 use crate::scheduler::{Settled, Time};
 
 impl Core {
-    /// How many jobs from this one on were submitted with it in one run.
-    pub(super) fn in_run(&self, job: JobId) -> Option<u32> {
-        let (entry, place) = self.runs.find(job)?;
-        Some(entry.count - place)
-    }
-
-    /// Delivers the ends of jobs that were submitted in one run. Returns the jobs that asked for a
+    /// Delivers the ends of jobs that were submitted in runs. Returns the jobs that asked for a
     /// cancellation and are to be told.
     pub(super) fn settle_run(
         &mut self,
@@ -37,9 +31,7 @@ impl Core {
                 let outputs =
                     if count == 1 { Outputs::One(outputs) } else { Outputs::Run(outputs) };
                 let blobs = self.take_blobs(first);
-                self.runs.with(first, |entry, place| {
-                    entry.succeed(place, count, outputs, blobs, circumstances);
-                });
+                self.runs.succeed(run, outputs, blobs, circumstances);
             }
             Err(ref failure) => {
                 for job in run.jobs() {

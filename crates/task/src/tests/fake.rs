@@ -53,6 +53,9 @@ pub(super) struct State {
     pub(super) forbidden: bool,
     /// How many jobs each wait named.
     pub(super) named: Vec<usize>,
+    /// Runs are kept, and the test ends them.
+    pub(super) keeps: bool,
+    pub(super) kept: Vec<SubmittedRun>,
 }
 
 pub(super) struct Fake {
@@ -250,20 +253,31 @@ impl RunHost for Fake {
     }
 
     fn submit_run(&self, run: SubmittedRun) {
-        let mut rest = run.arguments.as_slice();
-        let mut outputs = Vec::new();
-        for _ in 0..run.count {
-            let (x,): (u64,) = codec::decode_value(codec::take_bytes(&mut rest).unwrap()).unwrap();
-            codec::push_output(1, &(2 * x).to_le_bytes(), &mut outputs);
+        let mut state = self.state.lock().unwrap();
+        state.heard.extend(Run { first: run.job.into(), count: run.count }.jobs());
+        if state.keeps {
+            state.kept.push(run);
+        } else {
+            let outputs = Ok(Outputs::Run(outputs(&run)));
+            run.ends.fill(run.number, run.count, outputs, Blobs::default());
         }
-        let jobs = Run { first: run.job.into(), count: run.count }.jobs();
-        self.state.lock().unwrap().heard.extend(jobs);
-        run.ends.fill(run.number, run.count, Ok(Outputs::Run(outputs)), Blobs::default());
     }
 
     fn submit_call(&self, _: Call<'_>, _: &Arc<dyn Host>) -> Claim {
         unreachable!("a map puts plain calls into runs")
     }
+}
+
+/// What the jobs of a run give, each its own.
+pub(super) fn outputs(run: &SubmittedRun) -> Vec<u8> {
+    let mut rest = run.arguments.as_slice();
+    let mut outputs = Vec::new();
+    for _ in 0..run.count {
+        let (x,): (u64,) = codec::decode_value(codec::take_bytes(&mut rest).unwrap()).unwrap();
+        let output = (2 * x).to_le_bytes();
+        codec::push_output(1, if x == BAD { b"bad" } else { &output }, &mut outputs);
+    }
+    outputs
 }
 
 fn refused(job: JobId, reason: &str) -> JobError {

@@ -6,8 +6,12 @@ use std::time::{Duration, Instant};
 
 use brigade_protocol::id::JobId;
 
-use super::fake::{BAD, Order, Pool, STUCK, double};
+use super::fake::{BAD, Order, Pool, STUCK, double, outputs};
+use crate::blob::outside::Blobs;
+use crate::bulk::Bulk;
+use crate::ends::Outputs;
 use crate::executor::Executor;
+use crate::host::Host;
 
 fn values<E: std::fmt::Debug>(results: impl Iterator<Item = Result<u64, E>>) -> Vec<u64> {
     results.map(|result| result.unwrap()).collect()
@@ -138,6 +142,33 @@ fn jobs_with_options_are_handed_over_in_batches_beside_runs() {
     let state = pool.state();
     assert!(state.batches.len() < 50, "{:?}", state.batches);
     assert_eq!(state.heard, (1..=1000).map(JobId).collect::<Vec<_>>());
+}
+
+#[test]
+fn the_ends_of_several_runs_may_come_together() {
+    let pool = Pool::with_runs(4);
+    pool.state().keeps = true;
+    let mut bulk = Bulk::new();
+    for (number, x) in [3, 4, 5, 6, 7, BAD].into_iter().enumerate() {
+        let job = double(x);
+        assert!(bulk.push(&*pool.fake, number as u64, &job.plain().unwrap(), &job));
+        if number % 2 == 1 {
+            bulk.flush(&*pool.fake);
+            // Others submit in between.
+            pool.fake.new_id();
+        }
+    }
+    let kept = std::mem::take(&mut pool.state().kept);
+    let joined = [outputs(&kept[0]), outputs(&kept[1])].concat();
+    bulk.ends.fill(0, 4, Ok(Outputs::Run(joined)), Blobs::default());
+    bulk.ends.fill(4, 2, Ok(Outputs::Run(outputs(&kept[2]))), Blobs::default());
+    let mut cursor = 0;
+    for x in 3..8 {
+        assert_eq!(bulk.deliver(&mut cursor), Some(Ok(2 * x)));
+    }
+    let error = bulk.deliver(&mut cursor).unwrap().unwrap_err();
+    assert_eq!(error.job(), JobId(8), "{error}");
+    assert_eq!(bulk.bytes(), kept[2].arguments.len());
 }
 
 #[test]
