@@ -46,7 +46,7 @@ pub struct Settlement {
     /// When it was submitted, since the pool began.
     pub submitted: Duration,
     /// When its last attempt began and ended, since the pool began. Of jobs that take less than half a
-    /// microsecond and travel together up to 16 are timed at once: then it is by the mean of them.
+    /// microsecond and travel together up to 32 are timed at once: then it is by the mean of them.
     pub ran: Option<(Duration, Duration)>,
 }
 

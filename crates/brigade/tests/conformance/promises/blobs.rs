@@ -58,6 +58,7 @@ fn has_for_itself(blob: Blob) -> bool {
     bytes.as_ptr() == address
 }
 
+/// Whether a job has its blob for itself; behind which comes what is too large for a message as well.
 #[task]
 fn has_it_for_itself(blob: Blob, _behind: String) -> bool {
     has_for_itself(blob)
