@@ -275,12 +275,18 @@ pub fn push_written<E>(
     if let Ok(short @ 0..=250) = u8::try_from(length) {
         growth.buffer[before] = short;
     } else {
-        let mut prefix = Vec::new();
-        push(length as u64, &mut prefix);
-        growth.buffer.splice(before..=before, prefix);
+        insert_length(growth.buffer, before, length);
     }
     growth.keep = growth.buffer.len();
     Ok(length)
+}
+
+/// Replaces the byte at `place` with a length that takes more than one.
+#[cold]
+fn insert_length(buffer: &mut Vec<u8>, place: usize, length: usize) {
+    let mut prefix = Vec::new();
+    push(length as u64, &mut prefix);
+    buffer.splice(place..=place, prefix);
 }
 
 /// What is being added to a buffer, and how much of that stays if an error or a panic ends it.

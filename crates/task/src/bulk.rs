@@ -97,15 +97,15 @@ impl<T> Bulk<T> {
     #[inline]
     pub(crate) fn push<A: Arguments>(
         &mut self,
-        host: &dyn Host,
+        host: &Arc<dyn Host>,
         number: u64,
         plain: &Plain<'_, T>,
         job: &Job<T, A>,
     ) -> bool {
         if !self.open.as_ref().is_some_and(|open| open.goes_on(plain)) {
-            self.flush(host);
+            self.begin(host, number, plain);
         }
-        let open = self.open.get_or_insert_with(|| Open::new(number, plain));
+        let open = self.open.as_mut().expect("if there was none, there is now");
         debug_assert_eq!(open.number + u64::from(open.count), number);
         let before = open.arguments.len();
         // What cannot be encoded is told in the usual way.
@@ -121,8 +121,15 @@ impl<T> Bulk<T> {
         true
     }
 
+    /// Begins a run with the job of this number.
+    #[inline(never)]
+    fn begin(&mut self, host: &Arc<dyn Host>, number: u64, plain: &Plain<'_, T>) {
+        self.flush(host);
+        self.open = Some(Open::new(number, plain));
+    }
+
     /// Hands over the run that is being filled.
-    pub(crate) fn flush(&mut self, host: &dyn Host) {
+    pub(crate) fn flush(&mut self, host: &Arc<dyn Host>) {
         // It is empty if the first job could not travel in it.
         let Some(open) = self.open.take().filter(|open| open.count > 0) else { return };
         let host = host.runs().expect("jobs are put in runs for a host that takes them");
@@ -156,21 +163,54 @@ impl<T> Bulk<T> {
     /// is decoded, which may panic.
     #[inline]
     pub(crate) fn deliver(&mut self, cursor: &mut usize) -> Option<Result<T, JobError>> {
+        let delivered = self.deliver_of_several(cursor);
+        if delivered.is_some() {
+            return delivered;
+        }
+        self.deliver_from_next(cursor)
+    }
+
+    /// The same, if the piece that there is is of several jobs.
+    #[inline]
+    fn deliver_of_several(&mut self, cursor: &mut usize) -> Option<Result<T, JobError>> {
+        let (piece, decode) = self.piece.as_mut()?;
+        let output = piece.next_of_several()?;
+        *cursor += 1;
+        // What was decoded is taken apart at once: to pass it on whole takes longer than to read it.
+        Some(match decode(output) {
+            Ok(value) => Ok(value),
+            Err(reason) => Err(self.unread(*cursor as u64 - 1, &reason)?),
+        })
+    }
+
+    /// The same, if another piece must be taken first, or it is of a single job.
+    #[inline(never)]
+    fn deliver_from_next(&mut self, cursor: &mut usize) -> Option<Result<T, JobError>> {
         let number = *cursor as u64;
         if !self.has_piece() {
             self.take_piece(number)?;
         }
+        let delivered = self.deliver_of_several(cursor);
+        if delivered.is_some() {
+            return delivered;
+        }
         let (piece, decode) = self.piece.as_mut()?;
-        let end = piece.next()?;
+        let end = piece.single()?;
         *cursor += 1;
-        // What was decoded is taken apart at once: to pass it on whole takes longer than to read it.
-        Some(match end {
-            Err(error) => Err(error),
-            Ok((output, blobs)) => match outside::with_taken(blobs, || decode(output)) {
-                Err(reason) => Err(self.sent.front()?.unread(number, &reason)),
-                Ok(value) => Ok(value),
-            },
+        let (output, blobs) = match end {
+            Ok(end) => end,
+            Err(error) => return Some(Err(error)),
+        };
+        Some(match outside::with_taken(blobs, || decode(output)) {
+            Ok(value) => Ok(value),
+            Err(reason) => Err(self.unread(number, &reason)?),
         })
+    }
+
+    /// The output of the job of this number, which is the next, is not what it should be.
+    #[cold]
+    fn unread(&self, number: u64, reason: &str) -> Option<JobError> {
+        Some(self.sent.front()?.unread(number, reason))
     }
 
     /// Takes what has come for the job of this number. All before it has been delivered.

@@ -45,13 +45,11 @@ impl Drop for Outputs {
 /// The ends of consecutive jobs.
 #[derive(Debug)]
 pub(crate) struct Piece {
-    count: u32,
     outputs: Result<Outputs, JobError>,
     /// What the output of a single one left outside.
     blobs: Blobs,
-    /// How much of it has been taken, and of how many jobs.
+    /// How many bytes of the outputs of several have been taken; of a single one's end anything but 0 if that has.
     taken: usize,
-    jobs: u32,
 }
 
 impl Ends {
@@ -59,7 +57,7 @@ impl Ends {
     /// has none. Only a single one may have left blobs outside.
     pub fn fill(&self, number: u64, count: u32, outputs: Result<Outputs, JobError>, blobs: Blobs) {
         let mut state = self.lock();
-        state.pieces.insert(number, Piece { count, outputs, blobs, taken: 0, jobs: 0 });
+        state.pieces.insert(number, Piece { outputs, blobs, taken: 0 });
         let awaited =
             |(_, wanted): &mut (Thread, u64)| (number..number + u64::from(count)).contains(wanted);
         let listener = state.listener.take_if(awaited);
@@ -98,27 +96,32 @@ impl Ends {
 impl Piece {
     /// Whether not all has been taken.
     pub(crate) fn has_more(&self) -> bool {
-        self.jobs < self.count
+        match &self.outputs {
+            Ok(Outputs::Run(outputs)) => self.taken < outputs.len(),
+            Ok(Outputs::One(_)) | Err(_) => self.taken == 0,
+        }
     }
 
-    /// Takes the end of the next job: its output, and what that left outside. `None` if there are no more.
+    /// Takes the next output of several. `None` if there are no more, or if it is the end of a single one.
     #[inline]
-    pub(crate) fn next(&mut self) -> Option<Result<(&[u8], &mut Blobs), JobError>> {
-        if !self.has_more() {
+    pub(crate) fn next_of_several(&mut self) -> Option<&[u8]> {
+        let Ok(Outputs::Run(outputs)) = &self.outputs else { return None };
+        let mut rest = outputs.get(self.taken..).filter(|rest| !rest.is_empty())?;
+        let (_, output) = codec::take_output(&mut rest).expect("there is an output for each");
+        self.taken = outputs.len() - rest.len();
+        Some(output)
+    }
+
+    /// Takes the end of a single one: its output, and what that left outside. `None` if it has been taken, or if there
+    /// are several.
+    pub(crate) fn single(&mut self) -> Option<Result<(&[u8], &mut Blobs), JobError>> {
+        if std::mem::replace(&mut self.taken, 1) > 0 {
             return None;
         }
-        self.jobs += 1;
-        let output = match &self.outputs {
-            Err(error) => return Some(Err(error.clone())),
-            Ok(Outputs::One(output)) => output,
-            Ok(Outputs::Run(outputs)) => {
-                let mut rest = &outputs[self.taken..];
-                let (_, output) =
-                    codec::take_output(&mut rest).expect("there is an output for each");
-                self.taken = outputs.len() - rest.len();
-                output
-            }
-        };
-        Some(Ok((output, &mut self.blobs)))
+        match &self.outputs {
+            Err(error) => Some(Err(error.clone())),
+            Ok(Outputs::One(output)) => Some(Ok((output, &mut self.blobs))),
+            Ok(Outputs::Run(_)) => None,
+        }
     }
 }

@@ -176,7 +176,7 @@ impl<T, I: Iterator> Flow<T, I> {
     /// Hands over what is held back: before it is waited for, too, for an input that panicked left it so.
     pub(crate) fn flush(&mut self) {
         if let Some(bulk) = &mut self.bulk {
-            bulk.flush(&*self.host);
+            bulk.flush(&self.host);
         }
         self.flush_batch();
     }
@@ -333,7 +333,7 @@ impl<T, A: Arguments, I: Iterator<Item = Job<T, A>>> Flow<T, I> {
             self.flush_batch();
         }
         let Some(bulk) = &mut self.bulk else { return false };
-        let (host, number) = (&*self.host, self.next as u64);
+        let (host, number) = (&self.host, self.next as u64);
         if !plain.is_some_and(|plain| bulk.push(host, number, &plain, job)) {
             // Nor must this be.
             bulk.flush(host);
@@ -342,7 +342,7 @@ impl<T, A: Arguments, I: Iterator<Item = Job<T, A>>> Flow<T, I> {
         self.next += 1;
         // No job waits here for long.
         if self.pace.is_news() && self.pace.is_due(self.handed_over) {
-            bulk.flush(&*self.host);
+            bulk.flush(&self.host);
             self.handed_over = self.pace.read();
         }
         true

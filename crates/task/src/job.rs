@@ -400,6 +400,12 @@ impl<T, A: Arguments> Job<T, A> {
         if !handle::exist() && !outside::exist() {
             return self.arguments.encode_into(bytes).is_ok();
         }
+        self.encode_if_all(bytes)
+    }
+
+    /// Apart, so that who calls [`encode_plain`](Self::encode_plain) in a loop has little of it there.
+    #[inline(never)]
+    fn encode_if_all(&self, bytes: &mut Vec<u8>) -> bool {
         let ((encoded, handles), blobs) = collect(|| self.arguments.encode_into(bytes));
         encoded.is_ok() && handles.is_empty() && blobs.is_empty()
     }

@@ -154,6 +154,7 @@ impl<T, A: Arguments, I: Iterator<Item = Job<T, A>>> Map<T, I> {
         }
     }
 
+    #[inline(never)]
     fn read_ahead(&mut self) {
         self.flow.read_ahead(Self::is_ready, |_, _| {});
     }
@@ -175,19 +176,10 @@ impl<T, A: Arguments, I: Iterator<Item = Job<T, A>>> Map<T, I> {
         flow.host.wait(&[job], flow.deadline(), &|| bulk.ends.is_there(number))?;
         Ok(bulk.ends.is_there(number))
     }
-}
 
-impl<T, A: Arguments, I: Iterator<Item = Job<T, A>>> Iterator for Map<T, I> {
-    type Item = Result<T, JobError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.flow.is_low() {
-            self.read_ahead();
-        }
-        let delivered = self.flow.deliver_from_run();
-        if delivered.is_some() {
-            return delivered;
-        }
+    /// The next result if it is not there, or did not come in a run.
+    #[inline(never)]
+    fn next_of_others(&mut self) -> Option<Result<T, JobError>> {
         if self.flow.unfinished() == 0 {
             return if self.flow.is_late() {
                 self.flow.time_out().map(|(_, error)| Err(error))
@@ -208,6 +200,19 @@ impl<T, A: Arguments, I: Iterator<Item = Job<T, A>>> Iterator for Map<T, I> {
                 Some(Err(error))
             }
         }
+    }
+}
+
+impl<T, A: Arguments, I: Iterator<Item = Job<T, A>>> Iterator for Map<T, I> {
+    type Item = Result<T, JobError>;
+
+    // Small, so that it becomes a part of the loop that takes the results: what is seldom is elsewhere.
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.flow.is_low() {
+            self.read_ahead();
+        }
+        self.flow.deliver_from_run().or_else(|| self.next_of_others())
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

@@ -176,7 +176,7 @@ fn the_ends_of_a_run_are_taken_in_order_by_who_waits_for_them() {
                 assert!(park_until(None, || ends.is_there(number)));
             }
             let mut piece = ends.take(number).expect("it is there");
-            let (output, _) = piece.next().expect("there is one").expect("it succeeded");
+            let output = piece.next_of_several().expect("there is one");
             assert_eq!(output, [7]);
             assert!(!piece.has_more());
         }

@@ -151,9 +151,9 @@ fn the_ends_of_several_runs_may_come_together() {
     let mut bulk = Bulk::new();
     for (number, x) in [3, 4, 5, 6, 7, BAD].into_iter().enumerate() {
         let job = double(x);
-        assert!(bulk.push(&*pool.fake, number as u64, &job.plain().unwrap(), &job));
+        assert!(bulk.push(pool.host(), number as u64, &job.plain().unwrap(), &job));
         if number % 2 == 1 {
-            bulk.flush(&*pool.fake);
+            bulk.flush(pool.host());
             // Others submit in between.
             pool.fake.new_id();
         }
