@@ -408,7 +408,8 @@ impl State {
     fn catch_up(&mut self, (first, since): (Ticket, u64), past: &Past<'_>, hand: Option<&Hand>) {
         if past.jobs > 0 {
             let run = Run { first, count: past.jobs };
-            self.pending.push_gathered(run, since, past.elapsed, past.outputs());
+            let push = |outputs: &mut Vec<u8>| past.push_outputs(outputs);
+            self.pending.push_gathered(run, since, past.elapsed, push);
             self.queue.pass(past.jobs, hand);
             self.running.clear();
             self.running.push(run.part(past.jobs, 1).first);

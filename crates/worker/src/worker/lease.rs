@@ -6,7 +6,8 @@
 //! started can be given back. The run thread finds out at the end of the job that it is running then.
 //!
 //! ```text
-//!  word   revoked? │ nanoseconds that they took │ jobs that have ended │ bytes of their outputs
+//!  word     revoked? │ nanoseconds that they took │ jobs that have ended │ words of their outputs
+//!  outputs  how long it took, how long it is │ 8 bytes of it │ 8 more │ …   how long the next one took, …
 //! ```
 //!
 //! Both sides change the word in one step: the run thread adds a job to it, of which the output has been
@@ -18,39 +19,45 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use brigade_protocol::codec::short_head;
 
 use super::queue::Hand;
-use crate::sync::atomic::{AtomicU8, AtomicU64};
+use crate::sync::atomic::AtomicU64;
 
-/// How many bytes of outputs there is room for: those of some hundred jobs. A model has but few.
-const ROOM: usize = if cfg!(all(test, brigade_model)) { 12 } else { 4096 };
+/// How many words of outputs there is room for: those of some hundred jobs. A model has but few.
+const ROOM: usize = if cfg!(all(test, brigade_model)) { 6 } else { 1024 };
 
 /// A job that takes longer, in nanoseconds, is worth a lock.
 const SHORT: u64 = 1_000;
 
+/// An output of more bytes is, too.
+const LONGEST: usize = 250;
+
 const REVOKED: u64 = 1 << 63;
 const TIME: u32 = 32;
 const JOBS: u32 = 16;
+/// In the word before an output, where its length ends and the time begins.
+const LENGTH: u32 = 8;
 
 // All fields have room for what can be in them.
-const _: () = assert!(ROOM < 1 << JOBS && (ROOM as u64 / 2) * SHORT < 1 << (63 - TIME));
+const _: () = assert!(ROOM < 1 << JOBS && ROOM as u64 * SHORT < 1 << (63 - TIME));
+const _: () = assert!(LONGEST < 1 << LENGTH);
 
 /// See the [module documentation](self).
 pub(super) struct Lease {
     word: AtomicU64,
-    /// As `push_output` writes them.
-    outputs: Box<[AtomicU8]>,
+    /// Words, and not bytes: nothing that two threads share is copied in one go.
+    outputs: Box<[AtomicU64]>,
 }
 
 /// What was done under a lease.
 pub(super) struct Past<'a> {
     pub(super) jobs: u32,
     pub(super) elapsed: u64,
-    outputs: &'a [AtomicU8],
+    outputs: &'a [AtomicU64],
 }
 
 impl Lease {
     /// One that is revoked.
     pub(super) fn new() -> Self {
-        let outputs = (0..ROOM).map(|_| AtomicU8::new(0)).collect();
+        let outputs = (0..ROOM).map(|_| AtomicU64::new(0)).collect();
         Self { word: AtomicU64::new(REVOKED), outputs }
     }
 
@@ -70,18 +77,19 @@ impl Lease {
     #[inline]
     pub(super) fn go_on(&self, hand: &mut Hand, elapsed: u64, output: &[u8]) -> bool {
         let Some(written) = hand.leased() else { return false };
-        if !Self::is_worth_while(elapsed) {
+        if !Self::is_worth_while(elapsed) || output.len() > LONGEST {
             return false;
         }
-        let Some((head, used)) = short_head(elapsed, output.len()) else { return false };
-        let end = written + used + output.len();
-        let Some(place) = self.outputs.get(written..end) else { return false };
-        let (head_place, output_place) = place.split_at(used);
-        for (place, byte) in head_place.iter().zip(head) {
-            place.store(byte, Relaxed);
+        let (whole, rest) = output.as_chunks();
+        let end = written + 1 + whole.len() + usize::from(!rest.is_empty());
+        let Some([head, place @ ..]) = self.outputs.get(written..end) else { return false };
+        head.store(elapsed << LENGTH | output.len() as u64, Relaxed);
+        for (place, bytes) in place.iter().zip(whole) {
+            place.store(u64::from_le_bytes(*bytes), Relaxed);
         }
-        for (place, byte) in output_place.iter().zip(output) {
-            place.store(*byte, Relaxed);
+        if let Some(place) = place.get(whole.len()) {
+            let word = rest.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
+            place.store(word, Relaxed);
         }
         let added = elapsed << TIME | 1 << JOBS | (end - written) as u64;
         // Whoever finds the job in the word finds its output.
@@ -96,17 +104,43 @@ impl Lease {
     pub(super) fn revoke(&self) -> Past<'_> {
         let word = self.word.fetch_or(REVOKED, Acquire);
         let field = |from: u32, to: u32| (word >> from) & ((1 << (to - from)) - 1);
-        let bytes = usize::try_from(field(0, JOBS)).expect("it has 16 bits");
+        let words = usize::try_from(field(0, JOBS)).expect("it has 16 bits");
         let jobs = u32::try_from(field(JOBS, TIME)).expect("it has 16 bits");
-        Past { jobs, elapsed: field(TIME, 63), outputs: &self.outputs[..bytes] }
+        Past { jobs, elapsed: field(TIME, 63), outputs: &self.outputs[..words] }
     }
 }
 
 impl Past<'_> {
-    /// The outputs, one behind the other.
-    pub(super) fn outputs(&self) -> impl ExactSizeIterator<Item = u8> {
-        self.outputs.iter().map(|byte| byte.load(Relaxed))
+    /// Appends the outputs, as [`push_output`](brigade_protocol::codec::push_output) writes them.
+    pub(super) fn push_outputs(&self, bytes: &mut Vec<u8>) {
+        let before = bytes.len();
+        // There they take less room than here.
+        bytes.resize(before + size_of_val(self.outputs), 0);
+        let mut room = &mut bytes[before..];
+        let mut words = self.outputs.iter().map(|word| word.load(Relaxed));
+        while let Some(head) = words.next() {
+            let (elapsed, length) = (head >> LENGTH, (head & ((1 << LENGTH) - 1)) as usize);
+            let (head, used) = short_head(elapsed, length).expect("others are not written here");
+            room = put_first(room, head, used);
+            for word in words.by_ref().take(length / 8) {
+                room = put_first(room, word.to_le_bytes(), 8);
+            }
+            if !length.is_multiple_of(8) {
+                let word = words.next().expect("it was written whole");
+                room = put_first(room, word.to_le_bytes(), length % 8);
+            }
+        }
+        let left = room.len();
+        bytes.truncate(bytes.len() - left);
     }
+}
+
+/// Writes the first of a few bytes, and gives the room behind them. All are written, because it takes no call to copy
+/// a number of bytes that is known beforehand.
+#[inline]
+fn put_first<const N: usize>(room: &mut [u8], few: [u8; N], count: usize) -> &mut [u8] {
+    room[..N].copy_from_slice(&few);
+    &mut room[count..]
 }
 
 #[cfg(test)]
@@ -139,6 +173,12 @@ mod tests {
         (lease, queue, hand)
     }
 
+    fn outputs(past: &Past<'_>) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        past.push_outputs(&mut bytes);
+        bytes
+    }
+
     #[test]
     fn what_has_ended_is_told_and_the_rest_is_still_queued() {
         let (lease, mut queue, mut hand) = granted(&[7, 8, 9, 10]);
@@ -147,7 +187,7 @@ mod tests {
         assert_eq!((hand.call().seq, hand.arguments()), (Seq(3), &b"9"[..]));
         let past = lease.revoke();
         assert_eq!((past.jobs, past.elapsed), (2, 70));
-        assert_eq!(past.outputs().collect::<Vec<_>>(), b"\x1e\x05seven\x28\x00");
+        assert_eq!(outputs(&past), b"\x1e\x05seven\x28\x00");
         assert!(!lease.go_on(&mut hand, 1, b"nine"), "it is revoked");
         assert_eq!(hand.arguments(), b"9", "which is still to be answered");
         queue.pass(past.jobs, None);
@@ -174,12 +214,25 @@ mod tests {
         let jobs: Vec<u64> = (1..1000).collect();
         let (lease, _, mut hand) = granted(&jobs);
         let ended = jobs.iter().take_while(|_| lease.go_on(&mut hand, SHORT, &long[1..])).count();
-        assert_eq!(ended, ROOM / (4 + 250));
+        assert_eq!(ended, ROOM / (1 + 250_usize.div_ceil(8)));
         let past = lease.revoke();
         assert_eq!(
             (past.jobs, past.elapsed),
             (u32::try_from(ended).unwrap(), ended as u64 * SHORT)
         );
+    }
+
+    #[test]
+    fn outputs_of_any_length_come_back_as_they_were() {
+        let bytes: Vec<u8> = (0..=250).collect();
+        let lengths = [0, 1, 7, 8, 9, 16, 249, 250];
+        let (lease, _, mut hand) = granted(&[7; 9]);
+        let mut expected = Vec::new();
+        for (length, elapsed) in lengths.into_iter().zip([0, 250, 251, SHORT].into_iter().cycle()) {
+            assert!(lease.go_on(&mut hand, elapsed, &bytes[..length]));
+            codec::push_output(elapsed, &bytes[..length], &mut expected);
+        }
+        assert_eq!(outputs(&lease.revoke()), expected);
     }
 
     #[test]

@@ -110,18 +110,18 @@ impl Pending {
         self.items.push(item);
     }
 
-    /// Adds replies of a run that were gathered elsewhere, with their outputs as [`push_output`] writes them.
+    /// Adds replies of a run that were gathered elsewhere; `push` appends their outputs, as [`push_output`] does.
     pub(super) fn push_gathered(
         &mut self,
         added: Run,
         started: u64,
         elapsed: u64,
-        outputs: impl ExactSizeIterator<Item = u8>,
+        push: impl FnOnce(&mut Vec<u8>),
     ) {
         self.oldest.get_or_insert(started);
-        let length = outputs.len();
-        self.outputs.extend(outputs);
-        self.extend_run(added, started, started + elapsed, length);
+        let before = self.outputs.len();
+        push(&mut self.outputs);
+        self.extend_run(added, started, started + elapsed, self.outputs.len() - before);
     }
 
     /// Whether they must be sent before the next job: they fill a message, or the supervisor has an output
