@@ -13,6 +13,9 @@ use crate::sync::atomic::Ordering;
 /// packets keep coming, none of them has to wake it.
 const QUIET_TICKS: u32 = 2;
 
+/// So long a run thread that goes from job to job may leave the receiver alone.
+const PATIENT_TICKS: u32 = 2;
+
 /// How long a first job may take before a stand-in is hired, if no other waits for it: when many workers
 /// start at once, their first results are not to wait for threads that few of them need.
 const NAP: Duration = Duration::from_millis(10);
@@ -81,6 +84,8 @@ pub(in crate::worker) struct Watch {
     received: u64,
     /// What ran at the last look.
     running: Vec<Ticket>,
+    /// Whether nothing else ran at the look before.
+    unchanged: bool,
     /// Looks since a packet came.
     quiet: u32,
     ticks: u64,
@@ -104,8 +109,9 @@ impl Watch {
     fn misses_a_receiver(&mut self, state: &State) -> bool {
         let news = std::mem::replace(&mut self.received, state.received) != state.received;
         self.quiet = if news { 0 } else { self.quiet.saturating_add(1) };
-        let is_stuck = (self.quiet > 0 && self.running == state.running) || self.quiet > 2;
+        self.unchanged = self.running == state.running;
         self.running.clone_from(&state.running);
+        let is_stuck = (self.quiet > 0 && self.unchanged) || self.quiet > PATIENT_TICKS;
         is_stuck && state.receiver.is_some() && !state.running.is_empty() && state.idle == 0
     }
 
@@ -114,12 +120,13 @@ impl Watch {
         !self.has_stand_in && state.received <= 1 && state.queue.is_empty()
     }
 
-    /// Whether nothing can come to need it without rousing it.
+    /// Whether nothing can come to need it without rousing it. While it sleeps, the clock is read for each job: so as
+    /// long as there are short ones, it does not.
     fn may_sleep(&self, state: &State) -> bool {
         if state.running.is_empty() {
             return self.quiet > QUIET_TICKS;
         }
-        state.receiver.is_none() || state.stand_in_wanted
+        self.unchanged && (state.receiver.is_none() || state.stand_in_wanted)
     }
 }
 
@@ -131,11 +138,27 @@ mod tests {
     use super::super::super::wire::Wire;
     use super::*;
 
+    fn desk() -> Desk {
+        let (to_supervisor, _) = bytes_channel().unwrap();
+        let (_, receiver) = bytes_channel().unwrap();
+        Desk::new(receiver, Wire::new(to_supervisor))
+    }
+
+    #[test]
+    fn it_sleeps_while_a_job_lasts_that_the_stand_in_receives_for_but_not_while_short_ones_end() {
+        let desk = desk();
+        let (mut state, mut watch) = (desk.lock(), Watch::default());
+        state.receiver = None;
+        for (job, may_sleep) in [(1, false), (2, false), (3, false), (3, true), (4, false)] {
+            state.running = vec![JobId(job).into()];
+            watch.misses_a_receiver(&state);
+            assert_eq!(watch.may_sleep(&state), may_sleep, "job {job}");
+        }
+    }
+
     #[test]
     fn who_goes_on_to_other_jobs_has_three_ticks_in_which_to_receive() {
-        let (to_supervisor, _heard) = bytes_channel().unwrap();
-        let (_jobs, receiver) = bytes_channel().unwrap();
-        let desk = Desk::new(receiver, Wire::new(to_supervisor));
+        let desk = desk();
         let (mut state, mut watch) = (desk.lock(), Watch::default());
         // What is seen after each tick: how many packets have come, which job runs, and whether somebody is missed.
         for (received, job, is_missed) in [
