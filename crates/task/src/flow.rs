@@ -119,6 +119,10 @@ impl<T, I: Iterator> Flow<T, I> {
         if unfinished > self.low && !unfinished.is_multiple_of(64) {
             return false;
         }
+        let has_ended = self.input.is_none() && self.ahead.is_none();
+        if has_ended {
+            return false;
+        }
         let most = self.most();
         self.low = most - most.div_ceil(4);
         unfinished <= self.low

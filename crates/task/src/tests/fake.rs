@@ -47,6 +47,8 @@ pub(super) struct State {
     pub(super) heard: Vec<JobId>,
     pub(super) inputs: Vec<bool>,
     pub(super) order: Order,
+    /// How often it was asked for its appetite.
+    pub(super) asked: usize,
     /// The most that were queued at once.
     pub(super) most: usize,
     /// Waits are refused.
@@ -239,6 +241,7 @@ impl Host for Fake {
     }
 
     fn appetite(&self) -> usize {
+        self.state.lock().unwrap().asked += 1;
         self.appetite
     }
 

@@ -132,6 +132,17 @@ fn an_input_that_becomes_slow_has_each_job_handed_over_before_it_is_asked_again(
     assert_eq!(values(pool.map(input)).len(), 1010);
 }
 
+/// To begin to read takes longer than to take a result.
+#[test]
+fn nothing_is_read_on_when_the_input_has_ended() {
+    let pool = Pool::with_runs(1000);
+    let mut results = pool.map((0..900).map(double));
+    assert_eq!(results.next(), Some(Ok(0)));
+    let asked = pool.state().asked;
+    assert_eq!(values(results).len(), 899);
+    assert_eq!(pool.state().asked, asked);
+}
+
 /// Plain calls travel in runs, the others do not; neither overtake the others.
 #[test]
 fn jobs_with_options_are_handed_over_in_batches_beside_runs() {
