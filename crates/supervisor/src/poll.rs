@@ -6,7 +6,7 @@
 //! there would be five such waits in each. So who waits goes on looking for as long as a trip takes on the slowest of
 //! these machines, if the last wait was no longer (KVM polls before it halts a processor by the same rule and for as
 //! long: `halt_poll_ns`, Tosatti, 2015). It looks only while a processor is to spare, and nobody else wants its own:
-//! where another thread ran meanwhile, it sleeps at once. The latter alone does not do, for a scheduler may go on
+//! where another thread computed meanwhile, it sleeps at once. The latter alone does not do, for a scheduler may go on
 //! with who has yielded though others wait.
 
 use std::thread;
@@ -15,8 +15,9 @@ use std::time::{Duration, Instant};
 /// The longest time for which it looks.
 const MOMENT: Duration = Duration::from_micros(200);
 
-/// When to yield the processor takes so long, another thread had it.
-const SWITCH: Duration = Duration::from_micros(4);
+/// When to yield the processor takes longer, a thread had it that computes. Those of the trip, the worker and who hears
+/// it, take less of it at a time.
+const SWITCH: Duration = Duration::from_micros(40);
 
 /// What one thread has learned of its waits. See the [module documentation](self).
 #[derive(Debug, Default)]
@@ -51,7 +52,7 @@ impl Poll {
     }
 }
 
-/// Looks for a moment, or until another thread wants the processor.
+/// Looks for a moment, or until a thread that computes wants the processor.
 fn look<R>(
     moment: Duration,
     mut find: impl FnMut() -> Option<R>,
@@ -101,11 +102,11 @@ mod tests {
     #[test]
     fn it_looks_for_a_moment_only() {
         assert_eq!(looks(u32::MAX, Duration::from_micros(1)), (199, false));
-        assert_eq!(looks(u32::MAX, SWITCH), (49, false));
+        assert_eq!(looks(u32::MAX, SWITCH), (4, false));
     }
 
     #[test]
-    fn it_sleeps_where_another_wants_the_processor() {
+    fn it_sleeps_where_another_computes() {
         assert_eq!(looks(2, SWITCH + Duration::from_nanos(1)), (1, false));
     }
 
