@@ -38,7 +38,8 @@ use crate::board::Lane;
 use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sync::{Condvar, IpcBytesReceiver, Mutex, MutexGuard};
 
-/// How often the timekeeper looks while jobs run, in nanoseconds.
+/// How often the timekeeper looks while a job runs, in nanoseconds; half as often while one short job follows on the
+/// other.
 const TICK: u64 = 8_000_000;
 
 /// How old a reply may become before it is sent.

@@ -114,7 +114,7 @@ impl Past<'_> {
     /// Appends the outputs, as [`push_output`](brigade_protocol::codec::push_output) writes them.
     pub(super) fn push_outputs(&self, bytes: &mut Vec<u8>) {
         let before = bytes.len();
-        // There they take less room than here.
+        // A word before each output is more than the two or four bytes that there are there.
         bytes.resize(before + size_of_val(self.outputs), 0);
         let mut room = &mut bytes[before..];
         let mut words = self.outputs.iter().map(|word| word.load(Relaxed));

@@ -9,12 +9,12 @@ use super::super::clock;
 use super::{Desk, KEPT_BACK, State, TICK, Timekeeper};
 use crate::sync::atomic::Ordering;
 
-/// After so many ticks without a packet the timekeeper sleeps until it is roused: as long as
+/// After so many looks without a packet the timekeeper sleeps until it is roused: as long as
 /// packets keep coming, none of them has to wake it.
-const QUIET_TICKS: u32 = 2;
+const QUIET_LOOKS: u32 = 2;
 
-/// So long a run thread that goes from job to job may leave the receiver alone.
-const PATIENT_TICKS: u32 = 2;
+/// For so many looks a run thread that goes from job to job may leave the receiver alone.
+const PATIENT_LOOKS: u32 = 1;
 
 /// How long a first job may take before a stand-in is hired, if no other waits for it: when many workers
 /// start at once, their first results are not to wait for threads that few of them need.
@@ -71,7 +71,9 @@ impl Desk {
                     state = self.lock();
                 }
             } else {
-                let patience = Duration::from_nanos(due.map_or(TICK, |due| TICK.min(due - now)));
+                let pause = watch.pause();
+                let patience = due.map_or(pause, |due| pause.min(due - now));
+                let patience = Duration::from_nanos(patience);
                 state = self.wait_at_most(&self.rouse, state, patience).0;
             }
         }
@@ -84,8 +86,10 @@ pub(in crate::worker) struct Watch {
     received: u64,
     /// What ran at the last look.
     running: Vec<Ticket>,
-    /// Whether nothing else ran at the look before.
+    /// Whether the same ran at the look before.
     unchanged: bool,
+    /// Whether other jobs ran then.
+    goes_on: bool,
     /// Looks since a packet came.
     quiet: u32,
     ticks: u64,
@@ -105,14 +109,21 @@ impl Watch {
     }
 
     /// Whether all run threads have been busy since the last look, with nobody receiving. One that has ended a job
-    /// meanwhile is likely to receive by itself, as a frame of short ones is done after two ticks, and is given three.
+    /// meanwhile is likely to receive by itself: a frame of short ones is done when it is looked at again.
     fn misses_a_receiver(&mut self, state: &State) -> bool {
         let news = std::mem::replace(&mut self.received, state.received) != state.received;
         self.quiet = if news { 0 } else { self.quiet.saturating_add(1) };
         self.unchanged = self.running == state.running;
+        self.goes_on = !self.unchanged && !self.running.is_empty();
         self.running.clone_from(&state.running);
-        let is_stuck = (self.quiet > 0 && self.unchanged) || self.quiet > PATIENT_TICKS;
+        let is_stuck = (self.quiet > 0 && self.unchanged) || self.quiet > PATIENT_LOOKS;
         is_stuck && state.receiver.is_some() && !state.running.is_empty() && state.idle == 0
+    }
+
+    /// How long until the next look, in nanoseconds. Each takes the processor from a job, so where one job follows on
+    /// the other, and nobody can be stuck in one for long, there are half as many.
+    fn pause(&self) -> u64 {
+        if self.goes_on { 2 * TICK } else { TICK }
     }
 
     /// Whether there is nothing to be read behind the first call, as far as is known.
@@ -124,7 +135,7 @@ impl Watch {
     /// long as there are short ones, it does not.
     fn may_sleep(&self, state: &State) -> bool {
         if state.running.is_empty() {
-            return self.quiet > QUIET_TICKS;
+            return self.quiet > QUIET_LOOKS;
         }
         self.unchanged && (state.receiver.is_none() || state.stand_in_wanted)
     }
@@ -157,24 +168,25 @@ mod tests {
     }
 
     #[test]
-    fn who_goes_on_to_other_jobs_has_three_ticks_in_which_to_receive() {
+    fn who_goes_on_to_other_jobs_has_until_the_next_look_but_one_to_receive() {
         let desk = desk();
         let (mut state, mut watch) = (desk.lock(), Watch::default());
-        // What is seen after each tick: how many packets have come, which job runs, and whether somebody is missed.
-        for (received, job, is_missed) in [
-            (1, 1, false),
-            (1, 1, true),
-            (2, 1, false),
-            (2, 2, false),
-            (2, 3, false),
-            (2, 4, true),
-            (3, 4, false),
-            (3, 5, false),
-            (3, 5, true),
+        // What is seen at each look: how many packets have come, which job runs, whether somebody is missed, and after
+        // how many ticks it looks again.
+        for (received, job, is_missed, ticks) in [
+            (1, 1, false, 1),
+            (1, 1, true, 1),
+            (2, 1, false, 1),
+            (2, 2, false, 2),
+            (2, 3, true, 2),
+            (3, 3, false, 1),
+            (3, 4, false, 2),
+            (3, 4, true, 1),
         ] {
             state.received = received;
             state.running = vec![JobId(job).into()];
-            assert_eq!(watch.misses_a_receiver(&state), is_missed, "{received} packets, job {job}");
+            let seen = (watch.misses_a_receiver(&state), watch.pause() / TICK);
+            assert_eq!(seen, (is_missed, ticks), "{received} packets, job {job}");
         }
         state.idle = 1;
         assert!(!watch.misses_a_receiver(&state), "who is idle receives");
