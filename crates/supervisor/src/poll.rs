@@ -5,8 +5,8 @@
 //! and a host must resume it. That is more than anything else in the round trip of a short job, and without this
 //! there would be five such waits in each. So who waits goes on looking for as long as a trip takes on the slowest of
 //! these machines, if the last wait was no longer (KVM polls before it halts a processor by the same rule and for as
-//! long: `halt_poll_ns`, Tosatti, 2015). It looks only while a processor is to spare, and nobody else wants its own:
-//! where another thread computed meanwhile, it sleeps at once. The latter alone does not do, for a scheduler may go on
+//! long: `halt_poll_ns`, Tosatti, 2015). It looks only while a processor is to spare, and nobody who computes wants its
+//! own: where somebody did meanwhile, it sleeps at once. The latter alone does not do, for a scheduler may go on
 //! with who has yielded though others wait.
 
 use std::thread;

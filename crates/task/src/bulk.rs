@@ -163,11 +163,7 @@ impl<T> Bulk<T> {
     /// is decoded, which may panic.
     #[inline]
     pub(crate) fn deliver(&mut self, cursor: &mut usize) -> Option<Result<T, JobError>> {
-        let delivered = self.deliver_of_several(cursor);
-        if delivered.is_some() {
-            return delivered;
-        }
-        self.deliver_from_next(cursor)
+        self.deliver_of_several(cursor).or_else(|| self.deliver_from_next(cursor))
     }
 
     /// The same, if the piece that there is is of several jobs.
@@ -179,7 +175,7 @@ impl<T> Bulk<T> {
         // What was decoded is taken apart at once: to pass it on whole takes longer than to read it.
         Some(match decode(output) {
             Ok(value) => Ok(value),
-            Err(reason) => Err(self.unread(*cursor as u64 - 1, &reason)?),
+            Err(reason) => Err(self.unread(*cursor as u64 - 1, &reason)),
         })
     }
 
@@ -203,14 +199,15 @@ impl<T> Bulk<T> {
         };
         Some(match outside::with_taken(blobs, || decode(output)) {
             Ok(value) => Ok(value),
-            Err(reason) => Err(self.unread(number, &reason)?),
+            Err(reason) => Err(self.unread(number, &reason)),
         })
     }
 
     /// The output of the job of this number, which is the next, is not what it should be.
     #[cold]
-    fn unread(&self, number: u64, reason: &str) -> Option<JobError> {
-        Some(self.sent.front()?.unread(number, reason))
+    fn unread(&self, number: u64, reason: &str) -> JobError {
+        let sent = self.sent.front().expect("a piece is of runs that were sent");
+        sent.unread(number, reason)
     }
 
     /// Takes what has come for the job of this number. All before it has been delivered.

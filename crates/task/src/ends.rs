@@ -115,13 +115,15 @@ impl Piece {
     /// Takes the end of a single one: its output, and what that left outside. `None` if it has been taken, or if there
     /// are several.
     pub(crate) fn single(&mut self) -> Option<Result<(&[u8], &mut Blobs), JobError>> {
-        if std::mem::replace(&mut self.taken, 1) > 0 {
+        if self.taken > 0 {
             return None;
         }
-        match &self.outputs {
-            Err(error) => Some(Err(error.clone())),
-            Ok(Outputs::One(output)) => Some(Ok((output, &mut self.blobs))),
-            Ok(Outputs::Run(_)) => None,
-        }
+        let single = match &self.outputs {
+            Ok(Outputs::Run(_)) => return None,
+            Ok(Outputs::One(output)) => Ok((&**output, &mut self.blobs)),
+            Err(error) => Err(error.clone()),
+        };
+        self.taken = 1;
+        Some(single)
     }
 }

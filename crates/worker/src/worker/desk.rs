@@ -5,9 +5,9 @@
 //! **Receiving** is a role, and the receiver itself the token: whoever takes it out of the desk
 //! waits for the next packet with it. A run thread with nothing to do takes it, so that the first
 //! job of a frame is run by the thread that received it, without a hand-over. If all run threads
-//! stay busy, the timekeeper asks the stand-in to take it, for recalls must be answered: after a tick, or after
-//! three if jobs end meanwhile; but not so soon for the first time of all: a stand-in must be hired then
-//! (`timekeeper`).
+//! stay busy, the timekeeper asks the stand-in to take it, for recalls must be answered: when it finds them in the same
+//! jobs as at its last look, or twice without a packet if jobs end meanwhile; but not so soon for the first time of all: a
+//! stand-in must be hired then (`timekeeper`).
 //!
 //! ```text
 //!             nothing to do                       busy for some ticks
@@ -91,7 +91,7 @@ pub(super) struct State {
 
 #[derive(PartialEq)]
 enum Timekeeper {
-    /// It looks again within a tick.
+    /// It looks again within two ticks.
     Awake,
     Asleep,
 }
@@ -151,7 +151,7 @@ impl Desk {
         &self.wire
     }
 
-    /// How often the timekeeper has looked, which it does within each tick; zero while it sleeps.
+    /// How often the timekeeper has looked, which it does at least every two ticks; zero while it sleeps.
     pub(super) fn ticks(&self) -> u64 {
         self.ticks.load(Ordering::Relaxed)
     }
@@ -337,7 +337,7 @@ impl Desk {
         }
     }
 
-    /// Sees that the timekeeper looks within a tick.
+    /// Sees that the timekeeper looks within two ticks.
     pub(super) fn rouse(&self, state: &mut State) {
         if state.timekeeper == Timekeeper::Asleep {
             state.timekeeper = Timekeeper::Awake;

@@ -38,7 +38,8 @@ const LENGTH: u32 = 8;
 
 // All fields have room for what can be in them.
 const _: () = assert!(ROOM < 1 << JOBS && ROOM as u64 * SHORT < 1 << (63 - TIME));
-const _: () = assert!(LONGEST < 1 << LENGTH);
+// `short_head` takes them.
+const _: () = assert!(LONGEST <= 250 && LONGEST < 1 << LENGTH && SHORT <= u16::MAX as u64);
 
 /// See the [module documentation](self).
 pub(super) struct Lease {

@@ -36,7 +36,7 @@ pub(super) struct Hand {
     index: usize,
     /// Where its arguments are, if it is one of a run.
     in_run: Range<usize>,
-    /// How many more calls may be taken under a [`Lease`](super::lease::Lease), and how many bytes of outputs
+    /// How many more calls may be taken under a [`Lease`](super::lease::Lease), and how many words of outputs
     /// were written under it.
     left: u32,
     written: usize,
@@ -179,13 +179,13 @@ impl Hand {
         (self.left, self.written) = (calls, 0);
     }
 
-    /// How many bytes of outputs were written under the lease, if there is one, and a call that it is for.
+    /// How many words of outputs were written under the lease, if there is one, and a call that it is for.
     #[inline]
     pub(super) fn leased(&self) -> Option<usize> {
         (self.left > 0).then_some(self.written)
     }
 
-    /// Takes the next call of the run, with now so many bytes written.
+    /// Takes the next call of the run, with now so many words written.
     #[inline]
     pub(super) fn advance(&mut self, written: usize) {
         let packet = self.packet.as_deref().expect("a run thread runs only what it has taken");

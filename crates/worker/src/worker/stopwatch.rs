@@ -6,7 +6,7 @@
 //! difference right. A job that is not like the others is noticed by the ticks of the timekeeper, which are
 //! read from memory: if there was one since the last reading, the clock is read, and the job that ended just
 //! now has the time. So no job is said to have begun more than 16 µs from when it did, unless it
-//! follows one that was longer than those before by less than a tick.
+//! follows one that was longer than those before by less than is between two ticks, 16 ms.
 
 /// Jobs that took so long, in nanoseconds, are timed one by one.
 const SHORT: u64 = 500;

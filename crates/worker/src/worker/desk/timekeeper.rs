@@ -120,8 +120,8 @@ impl Watch {
         is_stuck && state.receiver.is_some() && !state.running.is_empty() && state.idle == 0
     }
 
-    /// How long until the next look, in nanoseconds. Each takes the processor from a job, so where one job follows on
-    /// the other, and nobody can be stuck in one for long, there are half as many.
+    /// How long until the next look, in nanoseconds. Each takes the processor from a job, so there are half as many where
+    /// one job follows on the other: somebody will soon be done and receive.
     fn pause(&self) -> u64 {
         if self.goes_on { 2 * TICK } else { TICK }
     }
